@@ -1,0 +1,1 @@
+"""The HTTP face: thin, on top of pipeline."""

@@ -1,0 +1,1 @@
+"""The staff's screens: thin, on top of pipeline."""

@@ -1,0 +1,1 @@
+"""Each draws one thing from values, with no I/O."""

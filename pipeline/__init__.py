@@ -1,0 +1,1 @@
+"""From a stored recording to feedback: what backend and dashboard share."""

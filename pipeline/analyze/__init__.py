@@ -1,0 +1,1 @@
+"""The transcript read by Claude, and its answer checked by us."""

@@ -1,0 +1,70 @@
+"""The transcript: words and segments with their places in time, and the measured silence.
+
+Times are seconds from the start of the recording. A model may answer without times: then
+`start` and `end` are None and everything built on them says less instead of failing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word as the engine wrote it, punctuation included where it wrote any."""
+
+    text: str
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech that the engine kept together, roughly a sentence."""
+
+    index: int
+    """Its number, from 0; the analysis names segments by it."""
+    text: str
+    start: float | None = None
+    end: float | None = None
+    suspect: bool = False
+    """The engine was unsure here: nothing may rest on this segment alone."""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A stretch without speech, measured from the audio itself."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in one recording."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    """ISO 639-1 code, as asked for or as detected."""
+    duration: float
+    """Length of the recording in seconds."""
+    engine: str
+    """The model that wrote it."""
+    silences: tuple[Silence, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        """The segments joined by single spaces: offsets of quotes count in this string."""
+        return " ".join(segment.text for segment in self.segments)
+
+    @property
+    def has_times(self) -> bool:
+        """Whether every word carries its time."""
+        words = [word for segment in self.segments for word in segment.words]
+        return bool(words) and all(w.start is not None and w.end is not None for w in words)
