@@ -1,0 +1,182 @@
+"""Claude through the Anthropic SDK: one question, at most one repair round.
+
+What the SDK raises becomes ours here and nowhere else. `messages.create` rather than `parse`:
+parse loses the stop reason and the usage of an answer that does not validate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline.analyze import answer, prompt
+from pipeline.analyze.price import Tokens
+from pipeline.analyze.schema import Analysis
+from pipeline.errors import (
+    AnalysisInvalid,
+    AnalysisRejected,
+    AnalysisUnavailable,
+    RateLimited,
+    TimedOut,
+)
+from pipeline.retry_after import seconds_in
+from pipeline.settings import Settings
+from pipeline.speech.transcript import Transcript
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
+    from anthropic.types import Message, MessageParam
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+TOTAL_TIMEOUT_SECONDS = 120.0
+MOST_TOKENS = 4096
+"""Five insights with three quotes each take about 1,500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A checked answer and what it took."""
+
+    analysis: Analysis
+    model: str
+    """As the server named itself."""
+    prompt_version: str
+    tokens: Tokens
+
+
+class Analyst(Protocol):
+    """The seam: whatever reads a transcript as a coach would."""
+
+    def analyze(self, transcript: Transcript) -> Reading:
+        """What a coach would say of it, unproven until the quotes are located."""
+
+
+class ClaudeAnalyst:
+    """Anthropic's messages endpoint, or any server that speaks its protocol."""
+
+    def __init__(self, client: Anthropic, *, model: str) -> None:
+        self._client = client
+        self._model = model
+
+    @classmethod
+    def connect(cls, settings: Settings) -> ClaudeAnalyst:
+        """A client for the configured server; nothing is sent yet.
+
+        Raises:
+            ConfigurationMissing: there is no ANTHROPIC_API_KEY.
+        """
+        key = settings.require("ANTHROPIC_API_KEY")
+        import httpx2
+        from anthropic import Anthropic
+
+        client = Anthropic(
+            api_key=key,
+            base_url=settings.anthropic_base_url,
+            timeout=httpx2.Timeout(TOTAL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            max_retries=0,  # the queue retries; two kinds of retries would multiply
+        )
+        return cls(client, model=settings.claude_model)
+
+    def analyze(self, transcript: Transcript) -> Reading:
+        """Ask, check, and where the answer breaks a rule ask once more with the reasons.
+
+        Raises:
+            AnalysisRejected: the model declines.
+            AnalysisInvalid: no usable answer after the repair round.
+            AnalysisUnavailable, RateLimited, TimedOut: try again later.
+        """
+        asked = prompt.load()
+        question: list[MessageParam] = [{"role": "user", "content": prompt.delimited(transcript)}]
+        first = self._ask(asked, question)
+        checked = answer.check(_text(first))
+        tokens, model = _tokens(first), first.model
+        if checked.analysis:
+            return Reading(checked.analysis, model, asked.version, tokens)
+        second = self._ask(asked, [*question, *_repair(_text(first), checked.reasons)])
+        tokens, model = tokens + _tokens(second), second.model
+        repaired = answer.check(_text(second)).analysis
+        usable = repaired or answer.salvage(_text(second)) or answer.salvage(_text(first))
+        if usable is None:
+            raise AnalysisInvalid
+        return Reading(usable, model, asked.version, tokens)
+
+    def _ask(self, asked: prompt.Prompt, messages: list[MessageParam]) -> Message:
+        with _as_ours():
+            message = self._client.messages.create(
+                model=self._model,
+                max_tokens=MOST_TOKENS,
+                system=[
+                    {"type": "text", "text": asked.system, "cache_control": {"type": "ephemeral"}}
+                ],
+                messages=messages,
+                output_config={"format": {"type": "json_schema", "schema": _schema()}},
+            )
+        if message.stop_reason == "refusal":
+            raise AnalysisRejected
+        if message.stop_reason == "model_context_window_exceeded":
+            raise AnalysisRejected("The talk is too long for the analysis service.")
+        return message
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    import anthropic
+
+    return anthropic.transform_schema(Analysis)
+
+
+def _text(message: Message) -> str:
+    """The answer's text: a thinking block may come before it, and a cut answer has an end."""
+    return "".join(block.text for block in message.content if block.type == "text")
+
+
+def _tokens(message: Message) -> Tokens:
+    used = message.usage
+    return Tokens(
+        read=used.input_tokens,
+        written=used.output_tokens,
+        cache_read=used.cache_read_input_tokens or 0,
+        cache_write=used.cache_creation_input_tokens or 0,
+    )
+
+
+def _repair(text: str, reasons: tuple[str, ...]) -> list[MessageParam]:
+    listed = "\n".join(f"- {reason}" for reason in reasons)
+    return [
+        {"role": "assistant", "content": text or "(no answer)"},
+        {
+            "role": "user",
+            "content": "That answer breaks these rules:\n"
+            f"{listed}\nAnswer again, whole and shorter, keeping to the schema.",
+        },
+    ]
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """Turn what the SDK raises into our errors, by class and status."""
+    import anthropic
+
+    try:
+        yield
+    except anthropic.APITimeoutError as error:
+        raise TimedOut("The analysis service did not answer in time.") from error
+    except anthropic.APIStatusError as error:
+        raise _by_status(error.status_code, seconds_in(error.response.headers)) from error
+    except (anthropic.AnthropicError, ValueError) as error:
+        # ValueError: an answer of 200 that is not JSON.
+        raise AnalysisUnavailable from error
+
+
+def _by_status(status: int, retry_after: float | None) -> Exception:
+    if status == 429:  # noqa: PLR2004 - HTTP's own number
+        return RateLimited(retry_after=retry_after)
+    if status in {408, 504}:
+        return TimedOut("The analysis service did not answer in time.")
+    if status in {400, 413, 422}:
+        return AnalysisRejected("The analysis service does not accept this request.")
+    # 401, 403, 404 are ours to mend: keys, model names. A retry works once they are.
+    return AnalysisUnavailable(retry_after=retry_after)

@@ -1,0 +1,60 @@
+"""What a call costs, by a dated table. A model that is not listed has no known cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+PRICES_CHECKED = "2026-11-24"
+"""From the facts measured for this project; check against the provider's price page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    read: Decimal
+    written: Decimal
+
+
+PRICES = {
+    "claude-haiku-5-5": Price(Decimal("0.10"), Decimal("0.50")),
+    "claude-haiku-4-5": Price(Decimal("1.00"), Decimal("5.00")),
+}
+# Prompt caching, relative to the price of reading (Anthropic's documented factors).
+CACHE_WRITE_FACTOR = Decimal("1.25")
+CACHE_READ_FACTOR = Decimal("0.10")
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a call used, by kind."""
+
+    read: int = 0
+    """Input that was neither read from nor written to the cache."""
+    written: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        """Both calls together."""
+        return Tokens(
+            self.read + other.read,
+            self.written + other.written,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+def cost_usd(model: str, tokens: Tokens) -> Decimal | None:
+    """Dollars for `tokens` of `model`, with or without a date in its name; None if unlisted."""
+    price = next((p for name, p in PRICES.items() if model.startswith(name)), None)
+    if price is None:
+        return None
+    input_side = (
+        tokens.read
+        + tokens.cache_read * CACHE_READ_FACTOR
+        + tokens.cache_write * CACHE_WRITE_FACTOR
+    )
+    return (input_side * price.read + tokens.written * price.written) / MILLION

@@ -1,0 +1,73 @@
+"""The engine and the unit of work: a transaction that commits at the end or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from pipeline.errors import DatabaseUnavailable
+
+CONNECT_TIMEOUT_SECONDS = 5
+POOL_TIMEOUT_SECONDS = 10
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
+
+
+def create(database_url: str, *, pool_size: int = 10) -> Engine:
+    """An engine for `database_url`; connects only when first used."""
+    engine = create_engine(
+        database_url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,  # statements carry what learners said; messages reach logs
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "rostrum"},
+    )
+    event.listen(engine, "connect", _limit_waiting)
+    return engine
+
+
+def _limit_waiting(connection: DBAPIConnection, _record: object) -> None:
+    # Set by statement, not by start-up option: a transaction pooler refuses those.
+    cursor = connection.cursor()
+    cursor.execute(
+        f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET timezone = 'UTC'"
+    )
+    cursor.close()
+    connection.commit()
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session that commits when the block ends well and rolls back otherwise.
+
+    Raises:
+        DatabaseUnavailable: Postgres cannot be reached, or went away.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable from error
+        raise
+
+
+def ping(engine: Engine) -> None:
+    """Ask Postgres something trivial.
+
+    Raises:
+        DatabaseUnavailable: it does not answer.
+    """
+    with transaction(engine) as session:
+        session.execute(text("SELECT 1"))

@@ -1,0 +1,305 @@
+"""The tables. Statuses are text with a CHECK, times carry their zone, keys are in time order."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import uuid_utils
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from pipeline.status import Outcome, Scope, Stage, Status, Trigger
+
+
+class Base(DeclarativeBase):
+    """What all tables share: names for constraints, and how Python types are stored."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        str: Text,
+        Decimal: Numeric(12, 6),
+        dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
+    }
+
+
+def new_id() -> uuid.UUID:
+    """A UUIDv7: unique, and in the order of creation."""
+    return uuid.UUID(int=uuid_utils.uuid7().int)
+
+
+def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    """A CHECK that holds `column` to the values of an enum."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Learner(Base):
+    """A person who records; the id is the company's own."""
+
+    __tablename__ = "learners"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class SpeakingSession(Base):
+    """One recording and where it stands."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        one_of("status", Status),
+        one_of("stage", Stage),
+        Index("ix_sessions_learner_id_id", "learner_id", "id"),
+        Index("ix_sessions_status_id", "status", "id"),
+        Index(
+            "ix_sessions_unfinished",
+            "status_changed_at",
+            postgresql_where=text("status <> 'COMPLETED'"),
+        ),
+        Index(
+            "ix_sessions_audio_held",
+            "status_changed_at",
+            postgresql_where=text("audio_key IS NOT NULL AND audio_deleted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    learner_id: Mapped[str] = mapped_column(ForeignKey("learners.id", ondelete="CASCADE"))
+    title: Mapped[str | None]
+    language: Mapped[str]
+    source: Mapped[str]
+    """Who sent it: `app` or `test`."""
+    status: Mapped[str] = mapped_column(server_default=text(f"'{Status.CREATED}'"))
+    stage: Mapped[str | None]
+    status_changed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+
+    audio_key: Mapped[str | None]
+    audio_content_type: Mapped[str | None]
+    audio_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    duration_seconds: Mapped[float | None]
+    uploaded_at: Mapped[datetime | None]
+    audio_deleted_at: Mapped[datetime | None]
+
+    run_id: Mapped[uuid.UUID | None]
+    """The newest run: deliveries of any other are stale."""
+    result_run_id: Mapped[uuid.UUID | None]
+    """The run whose results are shown: the last that succeeded."""
+
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Fencing token: grows with each claim; every write of a worker names it."""
+    lease_expires_at: Mapped[datetime | None]
+
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    error_retryable: Mapped[bool | None]
+    will_retry: Mapped[bool | None]
+
+
+class Run(Base):
+    """One intended processing of a session."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("scope", Scope),
+        one_of("trigger", Trigger),
+        one_of("outcome", Outcome),
+        UniqueConstraint("session_id", "number"),
+        Index("ix_runs_open", "created_at", postgresql_where=text("outcome IS NULL")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    scope: Mapped[str]
+    trigger: Mapped[str]
+    requested_by: Mapped[str]
+    created_at: Mapped[datetime]
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    publications: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often it was handed to the queue; part of the deduplication id."""
+    outcome: Mapped[str | None]
+    error_code: Mapped[str | None]
+    transcript_id: Mapped[uuid.UUID | None]
+    """The transcript it made, or took over from an earlier run."""
+
+
+class StoredTranscript(Base):
+    """What Whisper heard, committed before the audio goes."""
+
+    __tablename__ = "transcripts"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    run_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("runs.id", ondelete="CASCADE"), unique=True
+    )
+    text: Mapped[str]
+    word_count: Mapped[int]
+    language: Mapped[str]
+    duration_seconds: Mapped[float]
+    engine: Mapped[str]
+    segments: Mapped[list[dict[str, Any]]]
+    silences: Mapped[list[dict[str, Any]]]
+    created_at: Mapped[datetime]
+
+
+class StoredAnalysis(Base):
+    """What Claude answered and we accepted, committed before it becomes the session's result."""
+
+    __tablename__ = "analyses"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True
+    )
+    metrics_note: Mapped[str | None]
+    """Why rates are missing, where they are."""
+    summary: Mapped[str]
+    focus_next: Mapped[str]
+    intent_label: Mapped[str]
+    strengths: Mapped[list[dict[str, Any]]]
+    findings: Mapped[list[dict[str, Any]]]
+    """Insights whose quotes were found; rows of `insights` once the run completes."""
+    dropped: Mapped[list[dict[str, Any]]]
+    """What no evidence supports, each with its reason."""
+    model: Mapped[str]
+    prompt_version: Mapped[str]
+    schema_version: Mapped[str]
+    input_tokens: Mapped[int]
+    output_tokens: Mapped[int]
+    cache_read_tokens: Mapped[int]
+    cache_write_tokens: Mapped[int]
+    cost_usd: Mapped[Decimal | None]
+    created_at: Mapped[datetime]
+
+
+class Insight(Base):
+    """One habit found by a completed run."""
+
+    __tablename__ = "insights"
+    __table_args__ = (UniqueConstraint("run_id", "position"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    position: Mapped[int]
+    category: Mapped[str]
+    pattern_key: Mapped[str]
+    pattern: Mapped[str]
+    detail: Mapped[str]
+    frequency: Mapped[int]
+    """The model's claim."""
+    counted: Mapped[int | None]
+    """What code counts, where it can."""
+    severity: Mapped[str]
+    suggestion: Mapped[str]
+    examples: Mapped[list[dict[str, Any]]]
+
+
+class StoredMetric(Base):
+    """One figure of a completed run. A metric that cannot be said has no row."""
+
+    __tablename__ = "metrics"
+    __table_args__ = (UniqueConstraint("run_id", "name"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    label: Mapped[str]
+    value: Mapped[float]
+    unit: Mapped[str]
+    numerator: Mapped[float | None]
+    denominator: Mapped[float | None]
+    formula_version: Mapped[str]
+    band: Mapped[str | None]
+    basis: Mapped[str]
+    moments: Mapped[list[dict[str, Any]]]
+
+
+class PatternProfile(Base):
+    """How often a learner shows a pattern: derived, never incremented."""
+
+    __tablename__ = "pattern_profiles"
+
+    learner_id: Mapped[str] = mapped_column(
+        ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True
+    )
+    pattern_key: Mapped[str] = mapped_column(primary_key=True)
+    category: Mapped[str]
+    pattern: Mapped[str]
+    """The newest wording."""
+    sessions_seen: Mapped[int]
+    sessions_total: Mapped[int]
+    occurrences: Mapped[int]
+    rate_per_1000_words: Mapped[float | None]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    last_severity: Mapped[str]
+    trend: Mapped[str | None]
+    """`new`, `persisting`, `improving` or `resolved`; absent below three sessions."""
+
+
+class SessionEvent(Base):
+    """One change of status or stage: the timeline, nothing reconstructed."""
+
+    __tablename__ = "session_events"
+    __table_args__ = (Index("ix_session_events_session_id_id", "session_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    from_status: Mapped[str | None]
+    to_status: Mapped[str]
+    stage: Mapped[str | None]
+    run_number: Mapped[int | None]
+    attempt: Mapped[int | None]
+    actor: Mapped[str]
+    error_code: Mapped[str | None]
+
+
+class IdempotencyKey(Base):
+    """The first answer to an upload, for a day."""
+
+    __tablename__ = "idempotency_keys"
+
+    learner_id: Mapped[str] = mapped_column(
+        ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]

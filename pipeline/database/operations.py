@@ -1,0 +1,173 @@
+"""What a crash left behind: the sweeper's questions, each answered in one bounded statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
+from pipeline.database.sessions import IDEMPOTENCY_LIFE, change_status
+from pipeline.errors import AudioNotDeleted, Unforeseen
+from pipeline.status import Outcome, Status
+
+UNPUBLISHED_AFTER = timedelta(seconds=15)
+"""An upload publishes its own run within this time, or crashed."""
+RESUME_AFTER = timedelta(minutes=5)
+"""A lease that ran out so long ago: no delivery is due for it (the queue's second comes first)."""
+LOST_AFTER = timedelta(hours=1)
+"""A run that the queue took, or promised to bring again, and did not."""
+ABANDONED_AFTER = timedelta(days=1)
+"""A session that was announced and never uploaded."""
+
+S = SpeakingSession
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A recording that is stored still."""
+
+    session_id: UUID
+    audio_key: str
+
+
+def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[tuple[UUID, bool]]:
+    """Runs that no delivery will come for, oldest first; and whether one was published before."""
+    never_published = and_(Run.queued_at.is_(None), Run.created_at <= now - UNPUBLISHED_AFTER)
+    abandoned_work = and_(S.status == Status.PROCESSING, S.lease_expires_at <= now - RESUME_AFTER)
+    retry_lost = and_(
+        S.status == Status.FAILED, S.will_retry.is_(True), S.status_changed_at <= now - LOST_AFTER
+    )
+    delivery_lost = and_(Run.queued_at <= now - LOST_AFTER, Run.attempts == 0)
+    # A run handed over again a moment ago is on its way.
+    settled = or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER)
+    rows = db.execute(
+        select(Run.id, Run.queued_at)
+        .join(S, S.run_id == Run.id)
+        .where(
+            Run.outcome.is_(None),
+            settled,
+            or_(never_published, abandoned_work, retry_lost, delivery_lost),
+        )
+        .order_by(Run.created_at)
+        .limit(limit)
+    )
+    return [(row.id, row.queued_at is not None) for row in rows]
+
+
+def abandoned_sessions(db: Session, *, now: datetime, limit: int) -> list[Held]:
+    """Sessions that were announced a day ago and never uploaded."""
+    rows = db.execute(
+        select(S.id, S.audio_key)
+        .where(S.status == Status.CREATED, S.created_at <= now - ABANDONED_AFTER)
+        .order_by(S.id)
+        .limit(limit)
+    )
+    return [Held(row.id, row.audio_key) for row in rows]
+
+
+def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: int) -> list[Held]:
+    """Recordings past their purpose, of sessions that nobody works on.
+
+    Past it are those with a transcript, and those that failed for good longer than
+    `retention` ago.
+    """
+    has_transcript = exists().where(StoredTranscript.session_id == S.id)
+    rows = db.execute(
+        select(S.id, S.audio_key)
+        .where(
+            S.audio_key.is_not(None),
+            S.audio_deleted_at.is_(None),
+            or_(
+                and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
+                and_(
+                    S.status == Status.FAILED,
+                    S.will_retry.is_(False),
+                    S.status_changed_at <= now - retention,
+                ),
+            ),
+        )
+        .order_by(S.status_changed_at)
+        .limit(limit)
+    )
+    return [Held(row.id, row.audio_key) for row in rows]
+
+
+def reopen_after_deletion(db: Session, session_id: UUID) -> UUID | None:
+    """Open the run of a session that gave up with nothing left to do but delete its audio.
+
+    Returns the run for publishing; None where the session waits for something else.
+    """
+    waiting = (
+        select(S.run_id)
+        .where(
+            S.id == session_id,
+            S.status == Status.FAILED,
+            S.error_code == AudioNotDeleted.code,
+            S.will_retry.is_(False),
+        )
+        .scalar_subquery()
+    )
+    return db.scalar(
+        update(Run)
+        .where(Run.id == waiting)
+        .values(outcome=None, finished_at=None, queued_at=None)
+        .returning(Run.id)
+    )
+
+
+def known_audio(db: Session, session_ids: list[UUID]) -> set[UUID]:
+    """Which of these sessions still stand behind a stored recording."""
+    rows = db.scalars(select(S.id).where(S.id.in_(session_ids), S.audio_deleted_at.is_(None)))
+    return set(rows)
+
+
+def forget_old_keys(db: Session, *, now: datetime) -> None:
+    """Delete idempotency keys that answer nobody any more."""
+    db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - IDEMPOTENCY_LIFE))
+
+
+def give_up(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: datetime) -> bool:
+    """Record that the queue will not deliver this run again; False: it is not the newest.
+
+    A session that failed keeps its error; one that no delivery ever reached gets one.
+    """
+    ended = {"outcome": Outcome.FAILED, "finished_at": now}
+    failed = change_status(
+        db,
+        session_id,
+        Status.FAILED,
+        only_if=and_(S.run_id == run_id, S.status == Status.FAILED),
+        actor=actor,
+        now=now,
+        values={"will_retry": False, "stage": S.stage},
+        run_values=ended,
+    )
+    if failed is not None:
+        return True
+    unreached = change_status(
+        db,
+        session_id,
+        Status.FAILED,
+        only_if=and_(
+            S.run_id == run_id,
+            S.result_run_id.is_distinct_from(S.run_id),
+            or_(S.status == Status.UPLOADED, S.lease_expires_at <= now),
+        ),
+        actor=actor,
+        now=now,
+        values={
+            "stage": S.stage,
+            "lease_expires_at": None,
+            "error_code": Unforeseen.code,
+            "error_message": "Processing could not be started. Run the session again.",
+            "error_retryable": True,
+            "will_retry": False,
+        },
+        run_values={**ended, "error_code": Unforeseen.code},
+        error_code=Unforeseen.code,
+    )
+    return unreached is not None

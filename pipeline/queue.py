@@ -1,0 +1,197 @@
+"""QStash: publish a session's run, and verify that a delivery really comes from there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pipeline.errors import QueueUnavailable, RateLimited, Unauthorized
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from qstash import QStash
+
+RETRIES = 3
+"""Deliveries after the first; the last one is known by comparing `Upstash-Retried` with it."""
+DELIVERY_TIMEOUT_SECONDS = 900
+"""QStash waits so long for one answer: the least that any plan allows."""
+FLOW_CONTROL_KEY = "rostrum-process"
+LABEL = "rostrum-process"
+SWEEP_SCHEDULE_ID = "rostrum-sweep"
+# QStash's clock and ours may differ; the SDK's own tolerance has no effect in 3.4.0.
+CLOCK_LEEWAY_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 10
+
+log = logging.getLogger(__name__)
+
+
+class Queue:
+    """The publishing side."""
+
+    def __init__(self, client: QStash, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Queue:
+        """A client for the configured account; nothing is sent yet.
+
+        Raises:
+            ConfigurationMissing: there is no QSTASH_TOKEN.
+        """
+        token = settings.require("QSTASH_TOKEN")
+        import httpx
+        from qstash import QStash
+
+        # The sweeper publishes again what did not get through: no retries of the SDK's own.
+        client = QStash(token, retry=False, base_url=settings.qstash_url)
+        # The SDK has no option for its read timeout of ten minutes.
+        client.http._client.timeout = httpx.Timeout(  # noqa: SLF001 - no public way, see above
+            READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS
+        )
+        return cls(client, settings)
+
+    def enqueue_processing(self, session_id: UUID, *, run_id: UUID, publication: int) -> None:
+        """Publish one run of a session for delivery to the webhook.
+
+        The deduplication id names the run and which publication of it this is, so that a
+        publish which is repeated blindly makes one message, and an intended one is not
+        swallowed.
+
+        Raises:
+            QueueUnavailable: the message was not taken.
+        """
+        settings = self._settings
+        with _as_ours():
+            self._client.message.publish_json(
+                url=settings.process_url,
+                body={"sessionId": str(session_id), "runId": str(run_id)},
+                retries=RETRIES,
+                retry_delay=settings.queue_retry_delay,
+                deduplication_id=f"{run_id}-{publication}",
+                failure_callback=settings.failed_url,
+                timeout=DELIVERY_TIMEOUT_SECONDS,
+                label=LABEL,
+                flow_control={
+                    "key": FLOW_CONTROL_KEY,
+                    "parallelism": settings.pipeline_parallelism,
+                },
+            )
+
+    def schedule_sweep(self, *, cron: str) -> None:
+        """Create or update the schedule that calls the sweeper.
+
+        Raises:
+            QueueUnavailable: the schedule was not taken.
+        """
+        with _as_ours():
+            self._client.schedule.create(
+                schedule_id=SWEEP_SCHEDULE_ID,
+                destination=self._settings.sweep_url,
+                cron=cron,
+                retries=0,
+            )
+
+    def ping(self) -> None:
+        """Ask whether QStash answers and takes our token.
+
+        Raises:
+            QueueUnavailable: it does not.
+        """
+        with _as_ours():
+            self._client.schedule.list()
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """Turn what the SDK and its transport raise into our errors."""
+    import httpx
+    from qstash.errors import (
+        DailyMessageLimitExceededError,
+        QStashError,
+        RateLimitExceededError,
+    )
+
+    try:
+        yield
+    except (RateLimitExceededError, DailyMessageLimitExceededError) as error:
+        raise RateLimited("The queue asked us to slow down.") from error
+    except (QStashError, httpx.HTTPError, ValueError, KeyError) as error:
+        # ValueError and KeyError: an answer that the SDK cannot read.
+        raise QueueUnavailable from error
+
+
+def verify_delivery(
+    settings: Settings, *, body: bytes, signature: str | None, url: str, now: datetime
+) -> None:
+    """Make sure that QStash signed just this body for just this URL.
+
+    Done with PyJWT, which the SDK's `Receiver` uses too: the SDK ignores its clock tolerance,
+    refuses bytes, and raises other errors on a token without a body claim (docs/decisions).
+
+    Raises:
+        Unauthorized: no signature, or one that does not hold.
+        ConfigurationMissing: a signing key is absent.
+    """
+    keys = (
+        settings.require("QSTASH_CURRENT_SIGNING_KEY"),
+        settings.require("QSTASH_NEXT_SIGNING_KEY"),
+    )
+    if not signature:
+        raise Unauthorized("The request carries no signature.")
+    claims = _claims(signature, keys)
+    if claims is None:
+        raise Unauthorized("The signature is not valid.")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
+    claimed = claims.get("body")
+    if not isinstance(claimed, str) or not hmac.compare_digest(
+        claimed.rstrip("=").encode(), digest.encode()
+    ):
+        raise Unauthorized("The signature is for another body.")
+    if claims["sub"] != url:
+        raise Unauthorized("The signature is for another URL. Compare APP_URL with the one used.")
+    _check_times(claims, now.timestamp())
+
+
+def _check_times(claims: dict[str, Any], moment: float) -> None:
+    try:
+        expires, begins = float(claims["exp"]), float(claims["nbf"])
+    except (TypeError, ValueError) as error:
+        raise Unauthorized("The signature has no readable times.") from error
+    if expires < moment - CLOCK_LEEWAY_SECONDS:
+        raise Unauthorized("The signature has expired.")
+    if begins > moment + CLOCK_LEEWAY_SECONDS:
+        raise Unauthorized("The signature is not valid yet.")
+
+
+def _claims(signature: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """The claims of a token that one of the keys signed, or None."""
+    import jwt
+
+    for key in keys:
+        try:
+            return jwt.decode(
+                signature,
+                key,
+                algorithms=["HS256"],
+                issuer="Upstash",
+                options={
+                    "require": ["iss", "sub", "exp", "nbf"],
+                    # Checked by the caller, against the time that was passed in.
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            log.debug("signature_refused", extra={"reason": type(error).__name__})
+    return None

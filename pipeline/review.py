@@ -1,0 +1,132 @@
+"""What people read: lists, one session, a learner. Frozen values, never rows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from pipeline.database import reading, sessions
+from pipeline.database.engine import transaction
+from pipeline.errors import InvalidInput, NotFound
+from pipeline.services import Services
+from pipeline.session import Page, Profile, SessionDetail, SessionRow
+from pipeline.status import Status
+
+EXPORT_BATCH = 200
+
+
+def list_sessions(
+    services: Services,
+    *,
+    user_id: str | None = None,
+    status: Status | None = None,
+    query: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page:
+    """One page, newest first; `query` looks in titles and learner ids.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    before = _id_in(cursor) if cursor is not None else None
+    with transaction(services.engine) as db:
+        rows = reading.page(
+            db,
+            learner_id=user_id,
+            status=status,
+            search=query,
+            before=before,
+            limit=limit + 1,
+        )
+    shown = rows[:limit]
+    return Page(tuple(shown), str(shown[-1].id) if len(rows) > limit else None)
+
+
+def _id_in(cursor: str) -> UUID:
+    try:
+        return UUID(cursor)
+    except ValueError as error:
+        raise InvalidInput("The cursor is not one that a page gave.") from error
+
+
+def status_counts(services: Services) -> dict[Status, int]:
+    """How many sessions stand where."""
+    with transaction(services.engine) as db:
+        return reading.status_counts(db)
+
+
+def session_row(services: Services, session_id: UUID) -> SessionRow:
+    """One line of the list.
+
+    Raises:
+        NotFound: no such session.
+    """
+    with transaction(services.engine) as db:
+        row = reading.session_row(db, session_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def session_detail(services: Services, session_id: UUID) -> SessionDetail:
+    """One session with all that is shown of it.
+
+    Raises:
+        NotFound: no such session.
+    """
+    with transaction(services.engine) as db:
+        detail = reading.session_detail(db, session_id)
+    if detail is None:
+        raise NotFound
+    return detail
+
+
+def profile(services: Services, user_id: str) -> Profile:
+    """A learner's patterns.
+
+    Raises:
+        NotFound: nothing is held on this learner.
+    """
+    with transaction(services.engine) as db:
+        if not sessions.learner_exists(db, user_id):
+            raise NotFound("There is no such learner.")
+        return reading.profile(db, user_id)
+
+
+def export_learner(services: Services, user_id: str) -> dict[str, Any]:
+    """Everything held on a learner, ready for JSON.
+
+    Raises:
+        NotFound: nothing is held on this learner.
+    """
+    standing = profile(services, user_id)
+    exported: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = list_sessions(services, user_id=user_id, limit=EXPORT_BATCH, cursor=cursor)
+        exported += [session_detail(services, row.id) for row in page.sessions]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return {
+        "userId": user_id,
+        "profile": _camel(_PROFILE.dump_python(standing, mode="json")),
+        "sessions": [_camel(_DETAIL.dump_python(detail, mode="json")) for detail in exported],
+    }
+
+
+_PROFILE = TypeAdapter(Profile)
+_DETAIL = TypeAdapter(SessionDetail)
+
+
+def _camel(value: Any) -> Any:
+    """Field names as the API writes them."""
+    if isinstance(value, dict):
+        return {to_camel(key): _camel(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    return value

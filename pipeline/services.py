@@ -1,0 +1,64 @@
+"""The one composition root: from settings to the clients that the use-cases work with.
+
+Each client is made when first asked for, once, and only then is its setting required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from pipeline.analyze.client import Analyst, ClaudeAnalyst
+from pipeline.database import engine as engines
+from pipeline.queue import Queue
+from pipeline.settings import Settings
+from pipeline.storage import Storage
+from pipeline.transcribe import Transcriber, WhisperTranscriber
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the use-cases need. Safe to share between threads."""
+
+    settings: Settings
+    now: Callable[[], datetime] = utc_now
+    """Decides leases, sweeps and tokens; tests pass their own."""
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Postgres."""
+        return engines.create(self.settings.require("DATABASE_URL"))
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Audio in R2."""
+        return Storage.connect(self.settings)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """QStash."""
+        return Queue.connect(self.settings)
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """Whisper."""
+        return WhisperTranscriber.connect(self.settings)
+
+    @cached_property
+    def analyst(self) -> Analyst:
+        """Claude."""
+        return ClaudeAnalyst.connect(self.settings)
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()

@@ -1,0 +1,225 @@
+"""A session as people read it: frozen values, which the API and the dashboard draw from.
+
+Times are in UTC; `*_seconds`, `start` and `end` are seconds; offsets count characters in the
+transcript's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+from uuid import UUID
+
+from pipeline.speech.fillers import Moment
+from pipeline.speech.metrics import Metric
+from pipeline.speech.quotes import LocatedQuote
+from pipeline.speech.transcript import Segment, Silence
+from pipeline.status import Outcome, Scope, Stage, Status, Trigger
+
+__all__ = [
+    "Event",
+    "Example",
+    "Failure",
+    "Insight",
+    "Metric",
+    "Moment",
+    "Page",
+    "PatternStanding",
+    "Profile",
+    "RunRecord",
+    "SessionDetail",
+    "SessionRow",
+    "StrengthShown",
+    "TranscriptShown",
+]
+
+Example: TypeAlias = LocatedQuote
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last attempt ended, and what happens next."""
+
+    code: str
+    message: str
+    retryable: bool
+    will_retry: bool
+    """Another delivery is expected: nobody needs to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One line of the list."""
+
+    id: UUID
+    user_id: str
+    title: str | None
+    language: str
+    source: str
+    status: Status
+    stage: Stage | None
+    status_changed_at: datetime
+    created_at: datetime
+    completed_at: datetime | None
+    duration_seconds: float | None
+    audio_bytes: int | None
+    audio_content_type: str | None
+    audio_held: bool
+    """The recording is still in storage."""
+    audio_deleted_at: datetime | None
+    queued: bool
+    """The newest run was handed to the queue."""
+    attempts: int
+    """Attempts of the newest run."""
+    word_count: int | None
+    insights_high: int
+    insights_medium: int
+    insights_low: int
+    error: Failure | None
+
+    @property
+    def error_message(self) -> str | None:
+        """The failure's sentence, under the name that the company's app uses."""
+        return self.error.message if self.error else None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptShown:
+    """What was said, in the last successful run or, before there is one, the newest."""
+
+    text: str
+    word_count: int
+    language: str
+    engine: str
+    duration_seconds: float
+    segments: tuple[Segment, ...]
+    silences: tuple[Silence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """One habit, with the places that show it."""
+
+    id: UUID
+    category: str
+    pattern_key: str
+    pattern: str
+    detail: str
+    frequency: int
+    """The model's claim."""
+    counted: int | None
+    """What code counts, where it can."""
+    severity: str
+    examples: tuple[Example, ...]
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrengthShown:
+    """Something done well, with the words that show it."""
+
+    text: str
+    quote: Example
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One intended processing and how it went."""
+
+    id: UUID
+    number: int
+    scope: Scope
+    trigger: Trigger
+    requested_by: str
+    created_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    outcome: Outcome | None
+    error_code: str | None
+    stage_seconds: Mapping[str, float]
+    model: str | None
+    prompt_version: str | None
+    schema_version: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: Decimal | None
+    """None where the model's price is unknown, never 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of status or stage."""
+
+    at: datetime
+    from_status: Status | None
+    to_status: Status
+    stage: Stage | None
+    run: int | None
+    """The run's number."""
+    attempt: int | None
+    actor: str
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDetail:
+    """Everything that is shown of one session."""
+
+    row: SessionRow
+    transcript: TranscriptShown | None
+    summary: str | None
+    focus_next: str | None
+    intent_label: str | None
+    strengths: tuple[StrengthShown, ...]
+    insights: tuple[Insight, ...]
+    """By severity high, medium, low, then position."""
+    metrics: tuple[Metric, ...]
+    metrics_note: str | None
+    """Why rates are missing, where they are."""
+    runs: tuple[RunRecord, ...]
+    """Oldest first."""
+    events: tuple[Event, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the list, newest first."""
+
+    sessions: tuple[SessionRow, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PatternStanding:
+    """One pattern of a learner over their sessions."""
+
+    pattern_key: str
+    pattern: str
+    category: str
+    sessions_seen: int
+    sessions_total: int
+    occurrences: int
+    rate_per_1000_words: float | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    last_severity: str
+    trend: str | None
+    """`new`, `persisting`, `improving` or `resolved`; None below three sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A learner's patterns, most frequent first."""
+
+    user_id: str
+    sessions_total: int
+    """Completed sessions."""
+    words_total: int
+    minutes_total: float
+    patterns: tuple[PatternStanding, ...]
