@@ -1,0 +1,45 @@
+"""Words and sentences of a text, with their places."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word and its place in the text it was read from."""
+
+    text: str
+    """As it stands there."""
+    key: str
+    """For comparing: one form, one case, one apostrophe."""
+    start: int
+    end: int
+
+
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """The words of a text, in order; numbers count, punctuation does not."""
+    return tuple(
+        Token(found.group(), key_of(found.group()), found.start(), found.end())
+        for found in _WORD.finditer(text)
+    )
+
+
+def key_of(word: str) -> str:
+    """A word as it is compared: NFKC, without case, with a straight apostrophe."""
+    return unicodedata.normalize("NFKC", word).casefold().replace("’", "'")
+
+
+def count_words(text: str) -> int:
+    """How many words; an empty text has none."""
+    return len(tokens_of(text))
+
+
+def sentences_of(text: str) -> tuple[str, ...]:
+    """The sentences of a text by its punctuation; none of an empty one."""
+    return tuple(part.strip() for part in _SENTENCE_END.split(text) if part.strip())
