@@ -119,7 +119,8 @@ def _cluster(data_dir: Path) -> Path:
     if pointer.exists():
         return Path(pointer.read_text().strip())
     if _is_root() and not _reachable(data_dir):
-        cluster = Path(tempfile.mkdtemp(prefix="rostrum-cluster-", dir="/var/tmp"))  # noqa: S108 - the one place that survives a restart and that anybody may enter; mkdtemp keeps others out
+        # The one place that anybody may enter and that survives a restart of the machine.
+        cluster = Path(tempfile.mkdtemp(prefix="rostrum-cluster-", dir="/var/tmp"))
         cluster.rmdir()
     else:
         cluster = data_dir / "cluster"
