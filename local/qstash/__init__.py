@@ -1,0 +1,1 @@
+"""QStash's wire protocol on one machine, durable on Postgres. Beyond one machine: QStash."""
