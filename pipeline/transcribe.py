@@ -18,6 +18,7 @@ from pipeline.errors import (
     TranscriptionRejected,
     TranscriptionUnavailable,
 )
+from pipeline.language import AUTO
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 from pipeline.speech.transcript import Segment, Transcript, Word
@@ -37,8 +38,6 @@ TOTAL_TIMEOUT_SECONDS = 300.0
 
 PROMPT = "Um, uh, hmm, er, ah."
 """In the speaker's own style, or Whisper tidies these words away (facts.md)."""
-AUTO = "auto"
-"""The session language that leaves detection to the engine."""
 
 # The gate of speech.md §3; Whisper's own decoder uses the first, second and third too.
 NO_SPEECH_PROBABILITY = 0.6

@@ -1,0 +1,59 @@
+"""The application: `uvicorn --factory backend.app:create_app`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import Depends, FastAPI
+
+from backend import errors, health, internal, request_log, sessions, users
+from backend.auth import BearerGate, bearer
+from backend.body_limit import BodyLimit
+from backend.metrics import Metrics
+from backend.request_log import RequestLog
+from pipeline.services import Services
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The API and the webhooks, on the settings of the environment unless others are given.
+
+    Raises:
+        UnsafeConfiguration: production must not start so.
+    """
+    settings = settings or Settings()
+    settings.guard_production()
+    request_log.configure()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = Services(settings)
+        app.state.delivery_threads = anyio.CapacityLimiter(settings.pipeline_parallelism)
+        if settings.api_token is None:
+            log.warning("API_TOKEN is not set: the API answers on this machine only")
+        yield
+        app.state.services.close()
+
+    app = FastAPI(
+        title="Rostrum",
+        version="0.1.0",
+        summary="Recordings of spoken English in, feedback out.",
+        lifespan=lifespan,
+    )
+    app.state.metrics = metrics
+    errors.install(app)
+    app.include_router(sessions.router, dependencies=[Depends(bearer)])
+    app.include_router(users.router, dependencies=[Depends(bearer)])
+    app.include_router(internal.router)
+    app.include_router(health.router)
+    # The last added is the outermost.
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(BearerGate, settings=settings)
+    app.add_middleware(RequestLog, metrics=metrics)
+    return app

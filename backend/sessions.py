@@ -1,0 +1,150 @@
+"""Sessions over HTTP: upload, announce, confirm, list, read, run again, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
+
+from backend.dependencies import MetricsHeld, NoQuery, ServicesHeld, SessionId, problems
+from backend.schemas import (
+    IdempotencyKey,
+    Language,
+    PageOut,
+    PresignedOut,
+    RunIn,
+    RunOut,
+    SessionDetailOut,
+    SessionOut,
+    SessionsQuery,
+    Title,
+    UploadIn,
+    UploadTarget,
+    UserId,
+    session_out,
+)
+from pipeline import intake, review
+from pipeline.errors import MissingAudio
+
+router = APIRouter(prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 503))
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Upload a recording",
+    responses={200: {"model": SessionOut}, **problems(400, 413, 415)},
+    dependencies=[NoQuery],
+)
+def upload(
+    *,
+    services: ServicesHeld,
+    metrics: MetricsHeld,
+    response: Response,
+    user_id: Annotated[UserId, Form(alias="userId")],
+    audio: Annotated[UploadFile | None, File()] = None,
+    title: Annotated[Title | None, Form()] = None,
+    language: Annotated[Language, Form()] = "en",
+    idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
+) -> SessionOut:
+    """Take the recording and enqueue it. 200: the same Idempotency-Key brought it before."""
+    if audio is None:
+        raise MissingAudio
+    uploaded = intake.upload(
+        services,
+        audio=audio.file,
+        user_id=user_id,
+        title=title or None,
+        language=language,
+        idempotency_key=idempotency_key,
+    )
+    if uploaded.created:
+        metrics.upload("direct")
+    else:
+        response.status_code = 200
+    return session_out(review.session_row(services, uploaded.session_id))
+
+
+@router.post(
+    "/uploads",
+    status_code=201,
+    summary="Announce a recording",
+    responses=problems(413),
+    dependencies=[NoQuery],
+)
+def announce(services: ServicesHeld, wanted: UploadIn) -> PresignedOut:
+    """Make a session in CREATED and say where the app may PUT the recording."""
+    presigned = intake.presign(
+        services,
+        user_id=wanted.user_id,
+        content_type=wanted.content_type,
+        size_bytes=wanted.size_bytes,
+        title=wanted.title or None,
+        language=wanted.language,
+    )
+    short = session_out(review.session_row(services, presigned.session_id))
+    return PresignedOut(
+        **{name: getattr(short, name) for name in SessionOut.model_fields},
+        upload=UploadTarget.model_validate(presigned),
+    )
+
+
+@router.post(
+    "/{id}/uploaded",
+    summary="Confirm a recording",
+    responses=problems(404, 409),
+    dependencies=[NoQuery],
+)
+def confirm(services: ServicesHeld, metrics: MetricsHeld, session_id: SessionId) -> SessionOut:
+    """The recording was PUT: check it and enqueue the session. Repeating changes nothing."""
+    intake.confirm(services, session_id)
+    metrics.upload("presigned")
+    return session_out(review.session_row(services, session_id))
+
+
+@router.get("", summary="List sessions")
+def list_sessions(services: ServicesHeld, query: Annotated[SessionsQuery, Query()]) -> PageOut:
+    """One page, newest first."""
+    page = review.list_sessions(
+        services,
+        user_id=query.user_id,
+        status=query.status,
+        query=query.q,
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return PageOut(
+        sessions=[session_out(row) for row in page.sessions], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/{id}", summary="Read a session", responses=problems(404), dependencies=[NoQuery])
+def read(services: ServicesHeld, session_id: SessionId) -> SessionDetailOut:
+    """A session with transcript, insights, metrics, runs and events."""
+    return SessionDetailOut.of(review.session_detail(services, session_id))
+
+
+@router.post(
+    "/{id}/runs",
+    status_code=202,
+    summary="Run a session again",
+    responses=problems(404, 409),
+    dependencies=[NoQuery],
+)
+def rerun(services: ServicesHeld, session_id: SessionId, wanted: RunIn) -> RunOut:
+    """Ask for another run; what is shown stays until it has succeeded."""
+    run_id = intake.rerun(services, session_id, scope=wanted.scope, requested_by="app")
+    runs = review.session_detail(services, session_id).runs
+    return RunOut.of(next(run for run in runs if run.id == run_id))
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    summary="Delete a session",
+    responses=problems(404),
+    dependencies=[NoQuery],
+)
+def delete(services: ServicesHeld, session_id: SessionId) -> None:
+    """Delete audio, rows and the session's share of the profile."""
+    intake.delete_session(services, session_id)

@@ -1,0 +1,102 @@
+"""The ground under every test: a purged environment, a real Postgres, a real S3 server."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything of ours is imported: nothing of a developer's own machine may leak in.
+_OURS = (
+    "DATABASE_URL",
+    "R2_",
+    "QSTASH_",
+    "OPENAI_",
+    "ANTHROPIC_",
+    "API_TOKEN",
+    "APP_",
+    "DASHBOARD_",
+    "WHISPER_",
+    "CLAUDE_",
+    "MAX_",
+    "AUDIO_",
+    "PIPELINE_",
+    "LEASE_",
+    "QUEUE_",
+    "AWS_",
+    "DATA_DIR",
+)
+for _name in list(os.environ):
+    if _name.startswith(_OURS) or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+
+import secrets  # noqa: E402 - after the purge
+import subprocess  # noqa: E402 - after the purge
+import sys  # noqa: E402 - after the purge
+from collections.abc import Iterator  # noqa: E402 - after the purge
+from pathlib import Path  # noqa: E402 - after the purge
+
+import psycopg  # noqa: E402 - after the purge
+import pytest  # noqa: E402 - after the purge
+
+from local.objects import ObjectsServer, running_objects  # noqa: E402 - after the purge
+from local.postgres import running_postgres  # noqa: E402 - after the purge
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = "rostrum_template"
+
+pytest_plugins = ["tests.standins", "tests.world"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres of this test run's own: the URL of its maintenance database."""
+    with running_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> str:
+    """A migrated database that others are cloned from; its name."""
+    _admin(postgres_server, f"CREATE DATABASE {TEMPLATE}")
+    subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": _url(postgres_server, TEMPLATE)},
+    )
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
+    """A fresh migrated database with real commits."""
+    yield from _fresh(postgres_server, f"TEMPLATE {template_database}")
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database with nothing in it."""
+    yield from _fresh(postgres_server, "")
+
+
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectsServer]:
+    """The default S3 server with an empty bucket."""
+    with running_objects(tmp_path_factory.mktemp("objects")) as server:
+        yield server
+
+
+def _fresh(server: str, made: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    _admin(server, f"CREATE DATABASE {name} {made}")
+    yield _url(server, name)
+    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _url(server: str, name: str) -> str:
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+def _admin(server: str, statement: str) -> None:
+    plain = _url(server, "postgres").replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(statement.encode())
