@@ -34,6 +34,8 @@ LEAST_OCCURRENCES = 2
 MOST_EXAMPLES = 3
 QUOTE_WORDS = 7
 LONG_QUOTE_WORDS = 14
+STRENGTH_WORDS = 17
+"""A full sentence that is not too long shows fluency best."""
 
 _COMMON = """
     a about after all also am an and any are as at be because been before but by can could did
@@ -376,7 +378,7 @@ def _strength(coach: _Coach) -> dict[str, Any] | None:
         noise = sum(key in SOUNDS for key in keys)
         rich = sum(key in RICH_CONNECTORS for key in keys)
         if not segment.suspect and count >= SHORTEST_WORDS:
-            candidates.append((noise - 2 * rich, abs(count - 12), low, count, segment))
+            candidates.append((noise - 2 * rich, abs(count - STRENGTH_WORDS), low, count, segment))
         low += count
     if not candidates:
         return None

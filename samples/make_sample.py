@@ -20,7 +20,7 @@ RATE = 16_000
 PAUSE_SECONDS = 0.6
 LONG_PAUSE_SECONDS = 2.4
 LONG_PAUSE_AFTER = 4
-VOICE = ["-v", "en-us", "-s", "160", "-p", "40", "-g", "3"]
+VOICE = ["-v", "en-us", "-s", "175", "-p", "40", "-g", "3"]
 
 
 def speak(line: str) -> np.ndarray:

@@ -1,0 +1,57 @@
+# Every command of this repository. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+AUDIO ?=
+
+.PHONY: help setup setup-dev run demo test check lint types lock memory screenshots clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.txt
+	@touch $@
+
+setup: $(BIN)/uv ## make .venv with what production needs
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.txt
+
+setup-dev: $(VENV)/.dev ## make .venv with tests and the local stack, too
+
+run: $(VENV)/.dev ## start everything on this machine; Ctrl-C stops it
+	@$(BIN)/python -m local.stack run
+
+demo: $(VENV)/.dev ## process one recording and print the feedback: make demo AUDIO=talk.mp3
+	@$(BIN)/python -m local.stack demo $(if $(AUDIO),"$(AUDIO)")
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest
+
+check: lint types test ## what CI runs
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strictly
+	$(BIN)/mypy
+
+memory: $(VENV)/.dev ## what each part of a running stack holds
+	@$(BIN)/python -m local.stack memory
+
+screenshots: $(VENV)/.dev ## take the pictures in docs/images anew
+	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser -q
+
+lock: $(BIN)/uv ## resolve requirements*.in anew
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## delete .venv and the local stack's data
+	rm -rf $(VENV) .data
