@@ -9,39 +9,28 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import anyio
 
 if TYPE_CHECKING:
+    import numpy as np
     from faster_whisper import WhisperModel
 
 BEAM_SIZE = 5
-"""On the sample: word error rate 0.04, with a beam of 1 0.25 (python -m local.demo prints it)."""
+"""A beam of 1 is a quarter faster and hears a little worse (the numbers: samples/README.md)."""
 AT_ONCE = 2
-"""Each on one core: a second thread made one transcription no faster."""
+"""Transcriptions side by side, each on one core."""
 RATE = 16_000
+"""Samples a second, the model's own."""
 PUNCTUATION = ' \t\n.,;:!?…"“”()[]{}'
-
-LANGUAGE_NAMES = {
-    "ar": "arabic",
-    "de": "german",
-    "en": "english",
-    "es": "spanish",
-    "fr": "french",
-    "he": "hebrew",
-    "hi": "hindi",
-    "it": "italian",
-    "ja": "japanese",
-    "ko": "korean",
-    "nl": "dutch",
-    "pl": "polish",
-    "pt": "portuguese",
-    "ru": "russian",
-    "tr": "turkish",
-    "uk": "ukrainian",
-    "zh": "chinese",
-}
-"""OpenAI answers with names; what is not listed here keeps its code."""
 
 
 class UnreadableAudio(Exception):
     """FFmpeg cannot decode it."""
+
+
+class ModelUnusable(Exception):
+    """The model cannot be loaded: a damaged folder, or a hub that is not reached."""
+
+
+class GivenUp(Exception):
+    """Nobody waits for this transcription any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +39,24 @@ class Heard:
 
     text: str
     language: str
+    """Its code."""
     duration: float
+    """Seconds, of the whole recording."""
     segments: list[dict[str, Any]]
+    """Times are those of the recording, silence included."""
     words: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How to listen."""
+
+    language: str | None
+    """A code; None means that the model finds out."""
+    prompt: str | None
+    temperature: float
+    words: bool
+    """Whether each word gets its times, which costs a little more."""
 
 
 class SpeechModel:
@@ -65,59 +69,81 @@ class SpeechModel:
         self.turns = anyio.CapacityLimiter(AT_ONCE)
 
     def load(self) -> WhisperModel:
-        """The model; loading takes half a second."""
+        """The model; loading takes half a second.
+
+        Raises:
+            ModelUnusable: it cannot be loaded.
+        """
         with self._loading:
             if self._model is None:
                 from faster_whisper import WhisperModel
 
-                self._model = WhisperModel(
-                    self._path,
-                    device="cpu",
-                    compute_type="int8",
-                    cpu_threads=1,
-                    num_workers=AT_ONCE,
-                )
+                try:
+                    self._model = WhisperModel(
+                        self._path,
+                        device="cpu",
+                        compute_type="int8",
+                        cpu_threads=1,
+                        num_workers=AT_ONCE,
+                    )
+                except (OSError, RuntimeError, ValueError) as error:
+                    raise ModelUnusable(f"The model {self._path} cannot be loaded.") from error
             return self._model
 
     def transcribe(
-        self, audio: BinaryIO, *, language: str | None, prompt: str | None, words: bool
+        self, samples: np.ndarray[Any, Any], *, hearing: Hearing, given_up: threading.Event
     ) -> Heard:
-        """Decode and transcribe a whole file.
+        """Transcribe mono samples, looking before each segment whether anyone still waits.
 
         Raises:
-            UnreadableAudio: it cannot be decoded.
+            GivenUp: nobody does.
+            ModelUnusable: see `load`.
         """
-        import av
-        from faster_whisper.audio import decode_audio
-
-        model = self.load()
-        try:
-            samples = decode_audio(audio, sampling_rate=RATE)
-        except (av.FFmpegError, ValueError, IndexError) as error:
-            raise UnreadableAudio from error
-        duration = len(samples) / RATE
-        if not len(samples):
-            return Heard("", language or "en", 0.0, [], [])
         # The filter, or the prompt that keeps fillers would invent them in silence. Earlier
         # text is not carried on: one loop would feed the next.
-        found, info = model.transcribe(
+        found, info = self.load().transcribe(
             samples,
-            language=language,
-            initial_prompt=prompt,
+            language=hearing.language,
+            initial_prompt=hearing.prompt,
             beam_size=BEAM_SIZE,
-            temperature=0.0,
+            temperature=hearing.temperature,
             vad_filter=True,
             condition_on_previous_text=False,
-            word_timestamps=words,
+            word_timestamps=hearing.words,
         )
-        segments = list(found)  # lazy: this is where the work is done
+        segments = []
+        for segment in found:  # lazy: this is where the work is done
+            if given_up.is_set():
+                raise GivenUp
+            segments.append(segment)
         return Heard(
-            text=" ".join(segment.text.strip() for segment in segments),
-            language=LANGUAGE_NAMES.get(info.language, info.language),
-            duration=round(duration, 3),
+            text="".join(segment.text for segment in segments).strip(),
+            language=info.language,
+            duration=seconds_of(samples),
             segments=[_segment(number, segment) for number, segment in enumerate(segments)],
-            words=[_word(word) for segment in segments for word in segment.words or []],
+            words=[word for segment in segments for word in _words(segment)],
         )
+
+
+def decode(audio: BinaryIO) -> np.ndarray[Any, Any]:
+    """Any file that FFmpeg reads, as mono float samples at `RATE`.
+
+    Raises:
+        UnreadableAudio: it is none, it is cut before the first sample, or it has no sound track.
+    """
+    import av
+    from faster_whisper.audio import decode_audio
+
+    try:
+        samples: np.ndarray[Any, Any] = decode_audio(audio, sampling_rate=RATE)
+    except (av.FFmpegError, ValueError, IndexError) as error:
+        raise UnreadableAudio from error
+    return samples
+
+
+def seconds_of(samples: np.ndarray[Any, Any]) -> float:
+    """How long the samples last."""
+    return round(len(samples) / RATE, 3)
 
 
 def _segment(number: int, segment: Any) -> dict[str, Any]:
@@ -135,9 +161,11 @@ def _segment(number: int, segment: Any) -> dict[str, Any]:
     }
 
 
-def _word(word: Any) -> dict[str, Any]:
-    return {
-        "word": word.word.strip(PUNCTUATION),
-        "start": round(word.start, 3),
-        "end": round(word.end, 3),
-    }
+def _words(segment: Any) -> list[dict[str, Any]]:
+    """As OpenAI writes them: without the marks around them, which leaves some with nothing."""
+    stripped = [(word.word.strip(PUNCTUATION), word) for word in segment.words or []]
+    return [
+        {"word": text, "start": round(word.start, 3), "end": round(word.end, 3)}
+        for text, word in stripped
+        if text.strip("-–—")
+    ]
