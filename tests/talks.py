@@ -35,6 +35,7 @@ def encode(samples: np.ndarray[Any, np.dtype[np.int16]], *, fmt: str = "wav") ->
     held = io.BytesIO()
     with av.open(held, "w", format=fmt) as output:
         stream = output.add_stream(codec, rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate = RATE
         frame.time_base = Fraction(1, RATE)

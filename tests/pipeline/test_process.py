@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.world import World
 from pipeline.status import Status
+from tests.world import World
 
 
 def test_a_delivery_takes_an_uploaded_session_to_completed(world: World) -> None:

@@ -1,0 +1,106 @@
+"""Who is looking, and what they may do. Roles are read on every run and before every write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import IntEnum
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from pipeline.settings import is_loopback
+
+
+class Role(IntEnum):
+    """Each may do what the one below may."""
+
+    COACH = 1
+    QA = 2
+    ADMIN = 3
+
+
+ROLE_VARIABLES = {
+    Role.ADMIN: "DASHBOARD_ADMINS",
+    Role.QA: "DASHBOARD_QA",
+    Role.COACH: "DASHBOARD_COACHES",
+}
+"""E-mails, separated by commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person at the screen."""
+
+    name: str
+    """What events and runs name as their actor."""
+    role: Role
+    is_local: bool = False
+
+    def may(self, role: Role) -> bool:
+        """Whether this viewer has at least `role`."""
+        return self.role >= role
+
+
+class NoAccess(Exception):
+    """The message says why, and what to do."""
+
+
+def viewer() -> Viewer:
+    """Who is looking now.
+
+    Raises:
+        NoAccess: not signed in, without a role, or sign-in is not set up.
+    """
+    if _has_sign_in():
+        return _signed_in()
+    if os.environ.get("APP_ENV", "local") == "local" and _is_local():
+        return Viewer("local admin", Role.ADMIN, is_local=True)
+    raise NoAccess(
+        "Sign-in is not set up. Without it the dashboard works on its own machine only: "
+        "configure [auth] in .streamlit/secrets.toml."
+    )
+
+
+def require(role: Role) -> Viewer:
+    """The viewer, for a write that needs `role`.
+
+    Raises:
+        NoAccess: the viewer may not.
+    """
+    found = viewer()
+    if not found.may(role):
+        raise NoAccess(f"This needs the role {role.name.lower()}; yours is less.")
+    return found
+
+
+def _has_sign_in() -> bool:
+    try:
+        return "auth" in st.secrets
+    except FileNotFoundError:
+        return False
+
+
+def _signed_in() -> Viewer:
+    if not st.user.is_logged_in:
+        raise NoAccess("Please sign in.")
+    email = str(st.user.get("email") or "").strip().lower()
+    if not email or st.user.get("email_verified") is False:
+        raise NoAccess("Your account has no verified e-mail address.")
+    for role, variable in ROLE_VARIABLES.items():
+        if email in _emails(variable):
+            return Viewer(email, role)
+    raise NoAccess("Your account has no role here. Ask an admin to add you.")
+
+
+def _emails(variable: str) -> set[str]:
+    listed = os.environ.get(variable, "").split(",")
+    return {email.strip().lower() for email in listed if email.strip()}
+
+
+def _is_local() -> bool:
+    """Whether page and browser are on this machine, as far as the request tells."""
+    address = st.context.ip_address
+    host = urlsplit(f"//{st.context.headers.get('host', 'localhost')}").hostname or ""
+    # Streamlit reports no address for a browser on the same machine.
+    return (address is None or is_loopback(address)) and is_loopback(host)

@@ -1,0 +1,53 @@
+"""The dashboard's door: `python -m streamlit run dashboard/app.py`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.access import NoAccess, Role, Viewer, viewer
+from dashboard.components.failure import draw_error
+from dashboard.links import LEARNER_PAGE, SESSION_PAGE, SESSIONS_PAGE, UPLOAD_PAGE
+from pipeline.errors import RostrumError
+from pipeline.settings import UnsafeConfiguration
+
+
+def main() -> None:
+    """Let the viewer in, build the navigation for their role, run the page."""
+    st.set_page_config(page_title="Rostrum", page_icon=":material/podium:", layout="wide")
+    try:
+        looking = viewer()
+    except NoAccess as refusal:
+        _refuse(refusal)
+        return
+    if looking.is_local:
+        st.caption(":material/computer: Local mode: you are admin, on this machine only.")
+    page = st.navigation({"Work": _pages(looking)})
+    try:
+        page.run()
+    except NoAccess as refusal:
+        st.error(str(refusal), icon=":material/lock:")
+    except UnsafeConfiguration as refusal:
+        st.error(str(refusal), icon=":material/lock:")
+    except RostrumError as error:
+        draw_error(error)
+
+
+def _pages(looking: Viewer) -> list[st.Page]:
+    pages = [
+        st.Page(SESSIONS_PAGE, title="Sessions", icon=":material/list:", default=True),
+        st.Page(SESSION_PAGE, title="Session", visibility="hidden"),
+        st.Page(LEARNER_PAGE, title="Learner", icon=":material/person:"),
+    ]
+    if looking.may(Role.QA):
+        pages.append(st.Page(UPLOAD_PAGE, title="Upload", icon=":material/upload:"))
+    return pages
+
+
+def _refuse(refusal: NoAccess) -> None:
+    st.title("Rostrum")
+    st.error(str(refusal), icon=":material/lock:")
+    if "sign in" in str(refusal) and st.button("Sign in", type="primary", key="sign_in"):
+        st.login()
+
+
+main()

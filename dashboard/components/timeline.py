@@ -1,0 +1,74 @@
+"""Runs and events: what happened to a session, and when."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.wording import STAGES, WORDS, duration, engine_text, exact
+from pipeline.session import Event, RunRecord
+
+
+def draw_timeline(events: tuple[Event, ...]) -> None:
+    """Every change of status or stage, with the time until the next one."""
+    nexts = [*(event.at for event in events[1:]), None]
+    table = pd.DataFrame(
+        {
+            "When": [exact(event.at) for event in events],
+            "What": [_what(event) for event in events],
+            "Lasted": [
+                duration((following - event.at).total_seconds()) if following else ""
+                for event, following in zip(events, nexts, strict=True)
+            ],
+            "Run": [_run(event) for event in events],
+            "By": [event.actor for event in events],
+            "Code": [event.error_code or "" for event in events],
+        }
+    )
+    st.dataframe(table, hide_index=True, key="timeline")
+
+
+def _what(event: Event) -> str:
+    word = WORDS[event.to_status]
+    return f"{word}: {STAGES[event.stage]}" if event.stage else word
+
+
+def _run(event: Event) -> str:
+    return "" if event.run is None else f"{event.run}, attempt {event.attempt}"
+
+
+def draw_runs(runs: tuple[RunRecord, ...]) -> None:
+    """Every run, newest first."""
+    newest_first = list(reversed(runs))
+    table = pd.DataFrame(
+        {
+            "Run": [run.number for run in newest_first],
+            "Scope": [run.scope for run in newest_first],
+            "Asked by": [run.requested_by for run in newest_first],
+            "Attempts": [run.attempts for run in newest_first],
+            "Outcome": [run.outcome or "open" for run in newest_first],
+            "Model": [engine_text(run.model) if run.model else "" for run in newest_first],
+            "Prompt": [run.prompt_version or "" for run in newest_first],
+            "Tokens in / out": [_tokens(run) for run in newest_first],
+            "Cost": [_cost(run) for run in newest_first],
+            "Stages": [_stages(run) for run in newest_first],
+        }
+    )
+    st.dataframe(table, hide_index=True, key="runs")
+
+
+def _tokens(run: RunRecord) -> str:
+    return "" if run.input_tokens is None else f"{run.input_tokens} / {run.output_tokens}"
+
+
+def _cost(run: RunRecord) -> str:
+    if run.model is None:
+        return ""
+    return "unknown" if run.cost_usd is None else f"${run.cost_usd:.4f}"
+
+
+def _stages(run: RunRecord) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {duration(seconds)}"
+        for name, seconds in run.stage_seconds.items()
+    )
