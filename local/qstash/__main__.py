@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psycopg
 import uvicorn
@@ -34,6 +34,7 @@ WAITING_AT_ONCE = 500
 FREE_AT_ONCE = 50
 OWNER_LOCK = 0x05_7A_54
 POOL_SIZE = 10
+SHUTDOWN_SECONDS = 2.0
 
 
 def main() -> None:
@@ -142,9 +143,8 @@ async def _delivering(
         finally:
             for task in work:
                 task.cancel()
-            for task in work:
-                with suppress(asyncio.CancelledError):
-                    await task
+            # Bounded: when Postgres went first, the workers cannot say goodbye to it.
+            await asyncio.wait(work, timeout=SHUTDOWN_SECONDS)
             await courier.close()
 
 
