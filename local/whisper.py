@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from local.child import PartFailed
 from local.faults import Faults
+from local.heap import give_back, use_few_arenas
 from local.speech_model import (
     GivenUp,
     Heard,
@@ -114,6 +115,8 @@ def _hear(model: SpeechModel, wish: Wish, given_up: threading.Event) -> Heard:
         return model.transcribe(samples, hearing=hearing, given_up=given_up)
     except ModelUnusable as error:
         raise Refusal(500, str(error), kind="server_error") from error
+    finally:
+        give_back()
 
 
 async def models(request: Request) -> JSONResponse:
@@ -183,6 +186,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     arguments = parser.parse_args()
+    use_few_arenas()
     if not os.environ.get("WHISPER_MODEL_HUB"):
         os.environ["HF_HUB_OFFLINE"] = "1"
     try:
