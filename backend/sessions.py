@@ -7,14 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
 
 from backend.dependencies import MetricsHeld, NoQuery, ServicesHeld, SessionId, problems
+from backend.detail import RunOut, SessionDetailOut
 from backend.schemas import (
     IdempotencyKey,
     Language,
     PageOut,
     PresignedOut,
     RunIn,
-    RunOut,
-    SessionDetailOut,
     SessionOut,
     SessionsQuery,
     Title,

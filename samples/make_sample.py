@@ -1,6 +1,6 @@
 """Speak `sample.txt` into `sample.ogg`: needs Debian's `espeak-ng`, which works offline.
 
-    .venv/bin/python samples/make_sample.py
+    .venv/bin/python samples/make_sample.py [OTHER_SCRIPT.txt …]
 
 A pause follows each line, and a long one the fourth, so that there is silence to measure.
 """
@@ -8,9 +8,11 @@ A pause follows each line, and a long one the fourth, so that there is silence t
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -23,7 +25,7 @@ LONG_PAUSE_AFTER = 4
 VOICE = ["-v", "en-us", "-s", "175", "-p", "40", "-g", "3"]
 
 
-def speak(line: str) -> np.ndarray:
+def speak(line: str) -> np.ndarray[Any, Any]:
     """One line as mono samples."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as spoken:
         subprocess.run(["espeak-ng", *VOICE, "-w", spoken.name, line], check=True)
@@ -34,7 +36,7 @@ def speak(line: str) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def write(samples: np.ndarray, target: Path) -> None:
+def write(samples: np.ndarray[Any, Any], target: Path) -> None:
     """Encode as Opus in Ogg, 24 kbit/s."""
     with av.open(str(target), "w", format="ogg") as output:
         stream = output.add_stream("libopus", rate=RATE, layout="mono", bit_rate=24_000)
@@ -55,4 +57,5 @@ def speak_file(script: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    speak_file(HERE / "sample.txt", HERE / "sample.ogg")
+    for script in map(Path, sys.argv[1:] or [HERE / "sample.txt"]):
+        speak_file(script, script.with_suffix(".ogg"))

@@ -1,0 +1,229 @@
+"""Rules of the house that can be checked: imports, the place of SQL, the size of modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import grimp
+import pytest
+from sqlalchemy import CheckConstraint
+
+from pipeline.database.models import Base
+from pipeline.status import Outcome, Scope, Stage, Status, Trigger
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pipeline", "backend", "dashboard", "local")
+LONGEST_MODULE = 400
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
+
+# The import order inside pipeline: a module may import only from those above it.
+ORDER = (
+    "errors",
+    "settings",
+    "status",
+    "language",
+    "retry_after",
+    "speech",
+    "finding",
+    "session",
+    "database",
+    "storage",
+    "audio",
+    "queue",
+    "transcribe",
+    "analyze",
+    "services",
+    "heartbeat",
+    "intake",
+    "process",
+    "dead_letter",
+    "sweep",
+    "schedule",
+    "health",
+    "review",
+)
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PACKAGES, cache_dir=None)
+
+
+def modules() -> list[Path]:
+    return [
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if "versions" not in path.parts
+    ]
+
+
+def imports(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
+    return [
+        (importer, imported)
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("pipeline", {"pipeline"}),
+        ("backend", {"backend", "pipeline"}),
+        ("dashboard", {"dashboard", "pipeline"}),
+    ],
+)
+def test_imports_point_one_way(graph: grimp.ImportGraph, package: str, allowed: set[str]) -> None:
+    strays = [
+        (importer, imported)
+        for importer, imported in imports(graph)
+        if importer.split(".")[0] == package and imported.split(".")[0] not in allowed
+    ]
+    assert strays == []
+
+
+def test_the_stand_ins_know_nothing_of_ours_but_pure_speech(graph: grimp.ImportGraph) -> None:
+    strays = [
+        (importer, imported)
+        for importer, imported in imports(graph)
+        if importer.startswith("local")
+        and not imported.startswith(("local", "pipeline.speech"))
+        and imported != "pipeline"
+    ]
+    assert strays == []
+
+
+def test_pipeline_modules_import_only_from_those_above_them(graph: grimp.ImportGraph) -> None:
+    def place(module: str) -> int:
+        return ORDER.index(module.split(".")[1])
+
+    upward = [
+        (importer, imported)
+        for importer, imported in imports(graph)
+        if importer.startswith("pipeline.")
+        and imported.startswith("pipeline.")
+        and place(imported) > place(importer)
+    ]
+    assert upward == []
+
+
+def test_pipeline_knows_no_web_framework() -> None:
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        assert not re.search(
+            r"^\s*(from|import) (fastapi|starlette|streamlit|uvicorn)",
+            path.read_text(),
+            re.MULTILINE,
+        ), path
+
+
+def test_vendor_sdks_are_imported_where_they_are_used_and_nowhere_else() -> None:
+    homes = {
+        "openai": {"transcribe.py"},
+        "anthropic": {"client.py"},
+        "boto3": {"storage.py"},
+        "qstash": {"queue.py"},
+    }
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        for name in _imported_at_run_time(path):
+            home = homes.get(name.split(".")[0])
+            assert home is None or path.name in home, (path, name)
+
+
+def test_importing_the_pipeline_loads_no_vendor_sdk() -> None:
+    top_level = [
+        (path.name, name)
+        for path in (ROOT / "pipeline").rglob("*.py")
+        for name in _imported_at_the_top(path)
+        if name.split(".")[0] in {"openai", "anthropic", "boto3", "botocore", "qstash", "av"}
+    ]
+    assert top_level == []
+
+
+def _imported_at_the_top(path: Path) -> list[str]:
+    return [name for node in ast.parse(path.read_text()).body for name in _names(node)]
+
+
+def _imported_at_run_time(path: Path) -> list[str]:
+    return [name for node in ast.walk(ast.parse(path.read_text())) for name in _names(node)]
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []
+
+
+def test_sql_stands_only_in_the_database_package() -> None:
+    statement = re.compile(
+        r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b.*\b(FROM|SET|INTO|WHERE)\b"
+    )
+    for package in ("pipeline", "backend", "dashboard"):
+        for path in (ROOT / package).rglob("*.py"):
+            if "database" in path.parts:
+                continue
+            assert not statement.search(path.read_text()), path
+
+
+def test_a_status_is_assigned_in_one_function_only() -> None:
+    assigning = [
+        (path.name, line.strip())
+        for path in (ROOT / "pipeline").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if re.search(r"""["']status["']\s*:|\bstatus=to\b|\.status\s*=[^=]""", line)
+    ]
+    assert assigning == [
+        (
+            "sessions.py",
+            '.values({"stage": None, **(values or {}), "status": to, "status_changed_at": now})',
+        )
+    ]
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in [*modules(), *(ROOT / "tests").rglob("*.py")]
+        if (count := len(path.read_text().splitlines())) > LONGEST_MODULE
+    }
+    assert long == {}
+
+
+def test_modules_are_named_for_what_they_do() -> None:
+    assert [path for path in modules() if path.stem in FORBIDDEN_NAMES] == []
+
+
+def test_every_module_says_what_it_is_in_its_first_line() -> None:
+    silent = [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
+
+
+def test_every_tests_folder_is_a_package() -> None:
+    folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values"),
+    [
+        ("sessions", "status", Status),
+        ("sessions", "stage", Stage),
+        ("runs", "scope", Scope),
+        ("runs", "trigger", Trigger),
+        ("runs", "outcome", Outcome),
+    ],
+)
+def test_check_constraints_list_just_the_values_of_their_enum(
+    table: str, column: str, values: type[Status]
+) -> None:
+    checks = [
+        str(constraint.sqltext)
+        for constraint in Base.metadata.tables[table].constraints
+        if isinstance(constraint, CheckConstraint) and str(constraint.name).endswith(column)
+    ]
+    assert len(checks) == 1
+    assert set(re.findall(r"'([^']+)'", checks[0])) == {str(value) for value in values}
