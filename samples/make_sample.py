@@ -37,8 +37,9 @@ def speak(line: str) -> np.ndarray[Any, Any]:
 
 
 def write(samples: np.ndarray[Any, Any], target: Path) -> None:
-    """Encode as Opus in Ogg, 24 kbit/s."""
-    with av.open(str(target), "w", format="ogg") as output:
+    """Encode as Opus in Ogg, 24 kbit/s; the same samples give the same bytes."""
+    exact = {"fflags": "+bitexact"}
+    with av.open(str(target), "w", format="ogg", options=exact) as output:
         stream = output.add_stream("libopus", rate=RATE, layout="mono", bit_rate=24_000)
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate = RATE
@@ -57,5 +58,5 @@ def speak_file(script: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    for script in map(Path, sys.argv[1:] or [HERE / "sample.txt"]):
+    for script in [Path(name) for name in sys.argv[1:]] or [HERE / "sample.txt"]:
         speak_file(script, script.with_suffix(".ogg"))
