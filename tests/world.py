@@ -55,11 +55,15 @@ class World:
     clock: Clock
     whisper: StandIn
     analyst: StandIn
+    open: list[Services]
+    """Closed when the test ends."""
 
     def with_settings(self, **changed: Any) -> World:
         """The same world under other settings."""
         values = {**self.services.settings.model_dump(), **changed}
-        return replace(self, services=Services(make_settings(**values), now=self.clock))
+        other = Services(make_settings(**values), now=self.clock)
+        self.open.append(other)
+        return replace(self, services=other)
 
     def upload(self, user_id: str = "learner-1", **more: Any) -> UUID:
         """A session that waits for its first delivery."""
@@ -123,10 +127,11 @@ def world(settings: Settings, whisper: StandIn, analyst: StandIn) -> Iterator[Wo
     """A pipeline in which Whisper hears the talk of `tests/talks.py`."""
     clock = Clock()
     services = Services(settings, now=clock)
-    made = World(services, clock, whisper, analyst)
+    made = World(services, clock, whisper, analyst, [services])
     made.says(verbose_json())
     yield made
-    services.close()
+    for held in made.open:
+        held.close()
 
 
 def signed(body: bytes, url: str, *, key: str = CURRENT_KEY, **claims: Any) -> str:

@@ -1,9 +1,52 @@
-"""One delivery, top to bottom."""
+"""One delivery, top to bottom: what it leaves behind, and where the next one goes on."""
 
 from __future__ import annotations
 
-from pipeline.status import Status
-from tests.world import World
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from pipeline import intake
+from pipeline.database.engine import transaction
+from pipeline.errors import (
+    AnalysisInvalid,
+    AnalysisRejected,
+    AnalysisUnavailable,
+    AudioMissing,
+    AudioNotDeleted,
+    AudioTooLong,
+    ConfigurationMissing,
+    LeaseHeld,
+    NoSpeech,
+    NotFound,
+    RateLimited,
+    RostrumError,
+    StorageUnavailable,
+    TimedOut,
+    TranscriptionRejected,
+    TranscriptionUnavailable,
+)
+from pipeline.process import Delivery, process_session
+from pipeline.queue import RETRIES
+from pipeline.status import Outcome, Scope, Stage, Status
+from pipeline.storage import audio_key
+from tests.talks import LINES, tone, verbose_json
+from tests.world import NOWHERE, World
+
+
+def answer(status: int, *, body: Any = None, **more: Any) -> dict[str, Any]:
+    return {"kind": "answer", "status": status, "body": body or {"error": {"message": "x"}}, **more}
+
+
+def fault(world: World, error: type[RostrumError], **more: Any) -> RostrumError:
+    """Deliver a new session that must end in this error."""
+    session_id = world.upload()
+    with pytest.raises(error) as raised:
+        world.deliver(session_id, **more)
+    return raised.value
 
 
 def test_a_delivery_takes_an_uploaded_session_to_completed(world: World) -> None:
@@ -14,7 +57,489 @@ def test_a_delivery_takes_an_uploaded_session_to_completed(world: World) -> None
     detail = world.detail(session_id)
     assert not done.duplicate
     assert detail.row.status is Status.COMPLETED
-    assert detail.transcript is not None
-    assert detail.insights
-    assert detail.summary
+    assert detail.row.stage is None
+    assert detail.row.error is None
+    assert detail.row.audio_deleted_at is not None
     assert not world.is_stored(session_id)
+    assert detail.transcript is not None
+    assert detail.transcript.text == " ".join(LINES)
+    assert detail.summary
+    assert detail.focus_next
+    assert detail.strengths
+
+
+def test_insights_come_by_severity_and_each_quote_stands_at_its_place(world: World) -> None:
+    detail = world.detail(world.complete())
+
+    ranks = [("high", "medium", "low").index(insight.severity) for insight in detail.insights]
+    assert ranks == sorted(ranks)
+    assert detail.insights
+    assert detail.transcript is not None
+    for insight in detail.insights:
+        assert insight.examples
+        for quote in insight.examples:
+            slice_ = detail.transcript.text[quote.start_offset : quote.end_offset]
+            assert quote.text == slice_
+            assert quote.start is not None
+
+
+def test_the_run_tells_model_prompt_tokens_and_the_time_of_each_stage(world: World) -> None:
+    (run,) = world.detail(world.complete()).runs
+
+    assert run.outcome is Outcome.COMPLETED
+    assert run.attempts == 1
+    assert run.model == "rostrum-rules-1"
+    assert run.prompt_version is not None
+    assert run.prompt_version.startswith("v1-")
+    assert run.input_tokens
+    assert run.output_tokens
+    assert run.cost_usd is None, "the price of a model that is not listed is unknown, not 0"
+    assert set(run.stage_seconds) == {str(stage) for stage in Stage}
+
+
+def test_every_change_of_status_and_stage_is_an_event(world: World) -> None:
+    events = world.detail(world.complete()).events
+
+    assert [(e.from_status, e.to_status, e.stage) for e in events] == [
+        (None, Status.CREATED, None),
+        (Status.CREATED, Status.UPLOADED, None),
+        (Status.UPLOADED, Status.PROCESSING, Stage.DOWNLOADING),
+        (Status.PROCESSING, Status.PROCESSING, Stage.TRANSCRIBING),
+        (Status.PROCESSING, Status.PROCESSING, Stage.DELETING_AUDIO),
+        (Status.PROCESSING, Status.PROCESSING, Stage.ANALYZING),
+        (Status.PROCESSING, Status.PROCESSING, Stage.STORING),
+        (Status.PROCESSING, Status.COMPLETED, None),
+    ]
+    assert [e.actor for e in events[:2]] == ["upload", "upload"]
+    assert {e.actor for e in events[2:]} == {"queue"}
+    assert {(e.run, e.attempt) for e in events[2:]} == {(1, 1)}
+
+
+def test_a_duplicate_delivery_of_a_completed_session_changes_nothing(world: World) -> None:
+    session_id = world.complete()
+    before = world.detail(session_id)
+
+    assert world.deliver(session_id).duplicate
+    assert world.detail(session_id) == before
+
+
+def test_a_message_of_an_older_run_is_a_duplicate(world: World) -> None:
+    session_id = world.complete()
+    first_run = world.detail(session_id).runs[0].id
+    intake.rerun(world.services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
+
+    assert world.deliver(session_id, run_id=first_run).duplicate
+    assert world.detail(session_id).runs[-1].attempts == 0
+
+
+def test_an_unknown_session_is_not_found(world: World) -> None:
+    session_id = world.upload()
+    intake.delete_session(world.services, session_id)
+
+    with pytest.raises(NotFound):
+        world.deliver(session_id)
+
+
+def test_a_session_that_was_announced_but_never_uploaded_has_no_audio(world: World) -> None:
+    announced = intake.presign(world.services, user_id="x", content_type="audio/wav", size_bytes=10)
+
+    with pytest.raises(AudioMissing):
+        world.deliver(announced.session_id)
+    assert world.detail(announced.session_id).row.status is Status.CREATED
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "retry_after"),
+    [
+        (400, {}, TranscriptionRejected, None),
+        (413, {}, TranscriptionRejected, None),
+        (401, {}, TranscriptionUnavailable, None),
+        (404, {}, TranscriptionUnavailable, None),
+        (408, {}, TimedOut, None),
+        (429, {"retry-after": "7"}, RateLimited, 7.0),
+        (429, {}, RateLimited, None),
+        (500, {}, TranscriptionUnavailable, None),
+        (503, {"retry-after": "11"}, TranscriptionUnavailable, 11.0),
+    ],
+)
+def test_whispers_answers_become_our_errors(
+    world: World,
+    status: int,
+    headers: dict[str, str],
+    error: type[RostrumError],
+    retry_after: float | None,
+) -> None:
+    world.whisper.misbehave(answer(status, headers=headers, times=None))
+
+    assert fault(world, error).retry_after == retry_after
+    assert len(world.whisper.calls()) == 1, "the SDK's own retries would multiply with the queue's"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "retry_after"),
+    [
+        (400, {}, AnalysisRejected, None),
+        (413, {}, AnalysisRejected, None),
+        (401, {}, AnalysisUnavailable, None),
+        (429, {"retry-after": "7"}, RateLimited, 7.0),
+        (500, {}, AnalysisUnavailable, None),
+        (529, {"retry-after": "3"}, AnalysisUnavailable, 3.0),
+    ],
+)
+def test_claudes_answers_become_our_errors(
+    world: World,
+    status: int,
+    headers: dict[str, str],
+    error: type[RostrumError],
+    retry_after: float | None,
+) -> None:
+    world.analyst.misbehave(answer(status, headers=headers, times=None))
+
+    assert fault(world, error).retry_after == retry_after
+    assert len(world.analyst.calls()) == 1, "the SDK's own retries would multiply with the queue's"
+
+
+@pytest.mark.parametrize("kind", ["cut"])
+def test_a_connection_that_is_cut_can_be_retried(world: World, kind: str) -> None:
+    world.whisper.misbehave({"kind": kind, "times": 1})
+    fault(world, TranscriptionUnavailable)
+    world.says(verbose_json())
+    world.analyst.misbehave({"kind": kind, "times": 1})
+    fault(world, AnalysisUnavailable)
+
+
+def test_an_answer_that_is_not_json_can_be_retried(world: World) -> None:
+    world.whisper.misbehave(answer(200, body="<html>", times=1))
+    fault(world, TranscriptionUnavailable)
+    world.says(verbose_json())
+    world.analyst.misbehave(answer(200, body="<html>", times=1))
+    fault(world, AnalysisUnavailable)
+
+
+def test_a_failure_is_recorded_with_code_and_sentence_and_cleared_by_success(
+    world: World,
+) -> None:
+    world.whisper.misbehave(answer(500))
+    session_id = world.upload()
+    with pytest.raises(TranscriptionUnavailable):
+        world.deliver(session_id)
+
+    failed = world.detail(session_id)
+    assert failed.row.status is Status.FAILED
+    assert failed.row.stage is Stage.TRANSCRIBING
+    assert failed.row.error is not None
+    assert failed.row.error.code == "TRANSCRIPTION_UNAVAILABLE"
+    assert failed.row.error.retryable
+    assert failed.row.error.will_retry
+    assert failed.insights == ()
+
+    world.says(verbose_json())
+    world.deliver(session_id, retried=1)
+
+    completed = world.detail(session_id)
+    assert completed.row.status is Status.COMPLETED
+    assert completed.row.error_message is None
+    assert completed.runs[0].attempts == 2
+
+
+def test_the_last_delivery_that_fails_will_not_be_retried(world: World) -> None:
+    world.whisper.misbehave(answer(500, times=None))
+    session_id = world.upload()
+    for retried in range(RETRIES + 1):
+        with pytest.raises(TranscriptionUnavailable):
+            world.deliver(session_id, retried=retried)
+
+    row = world.detail(session_id).row
+    assert row.error is not None
+    assert not row.error.will_retry
+    assert world.detail(session_id).runs[0].outcome is Outcome.FAILED
+
+
+def test_a_permanent_failure_ends_the_run_and_keeps_the_audio_for_a_rerun(world: World) -> None:
+    world.whisper.misbehave(answer(400))
+    session_id = world.upload()
+    with pytest.raises(TranscriptionRejected):
+        world.deliver(session_id)
+
+    detail = world.detail(session_id)
+    assert detail.row.error is not None
+    assert not detail.row.error.will_retry
+    assert detail.runs[0].outcome is Outcome.FAILED
+    assert world.is_stored(session_id)
+
+    world.says(verbose_json())
+    intake.rerun(world.services, session_id, scope=Scope.FULL, requested_by="qa")
+    world.deliver(session_id)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+
+
+def test_analysis_resumes_from_the_stored_transcript(world: World) -> None:
+    world.analyst.misbehave(answer(500))
+    session_id = world.upload()
+    with pytest.raises(AnalysisUnavailable):
+        world.deliver(session_id)
+    assert not world.is_stored(session_id), "the transcript is safe, so the audio is gone"
+
+    world.deliver(session_id, retried=1)
+
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.whisper.calls()) == 1
+    assert len(world.analyst.calls()) == 2
+
+
+def test_audio_that_cannot_be_deleted_keeps_the_results_waiting(world: World) -> None:
+    """The results are there, but COMPLETED waits until the audio is gone."""
+    session_id = world.upload()
+    world.services.storage.fetch  # noqa: B018 - the client exists before it is broken
+    client = world.services.storage._client  # noqa: SLF001 - a real fault: the event system
+    refuse = _refuse_deletes(client)
+    with pytest.raises(AudioNotDeleted):
+        world.deliver(session_id)
+    failed = world.detail(session_id)
+    assert failed.row.status is Status.FAILED
+    assert failed.row.error is not None
+    assert failed.row.error.will_retry
+    assert failed.insights == (), "nothing of a run that has not succeeded is shown"
+
+    refuse.clear()
+    world.deliver(session_id, retried=1)
+
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert not world.is_stored(session_id)
+    assert len(world.whisper.calls()) == 1
+    assert len(world.analyst.calls()) == 1, "an answer that was paid for is kept"
+
+
+def _refuse_deletes(client: Any) -> set[str]:
+    """Send deletes to a port where nobody listens, by boto3's own hook, while the set is full."""
+    on = {"yes"}
+
+    def elsewhere(request: Any, **_: Any) -> None:
+        if on:
+            request.url = f"{NOWHERE}/gone"
+
+    client.meta.events.register("before-send.s3.DeleteObject", lambda **_: None)
+    client.meta.events.register("before-sign.s3.DeleteObject", elsewhere)
+    return on
+
+
+def test_a_missing_variable_is_named_and_a_retry_works_once_it_is_set(world: World) -> None:
+    poor = world.with_settings(anthropic_api_key=None)
+    session_id = world.upload()
+
+    with pytest.raises(ConfigurationMissing, match="ANTHROPIC_API_KEY"):
+        poor.deliver(session_id)
+    row = world.detail(session_id).row
+    assert row.error is not None
+    assert (row.error.code, row.error.retryable) == ("CONFIGURATION", True)
+
+    world.deliver(session_id, retried=1)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+
+
+def test_storage_that_does_not_answer_can_be_retried(world: World) -> None:
+    session_id = world.upload()
+    away = world.with_settings(r2_endpoint_url=NOWHERE)
+
+    with pytest.raises(StorageUnavailable):
+        away.deliver(session_id)
+    row = world.detail(session_id).row
+    assert row.error is not None
+    assert row.error.will_retry
+
+
+def test_a_recording_that_vanished_from_storage_is_missing_for_good(world: World) -> None:
+    session_id = world.upload()
+    world.services.storage.delete(audio_key(session_id))
+
+    with pytest.raises(AudioMissing):
+        world.deliver(session_id)
+    row = world.detail(session_id).row
+    assert row.error is not None
+    assert not row.error.retryable
+
+
+def test_silence_throughout_is_no_speech_and_costs_no_transcription(world: World) -> None:
+    session_id = world.upload(audio=tone(silent=True))
+
+    with pytest.raises(NoSpeech):
+        world.deliver(session_id)
+    assert world.whisper.calls() == []
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        verbose_json(("Thank you for watching this.",), no_speech_prob=0.9, avg_logprob=-1.4),
+        {**verbose_json(()), "text": ""},
+    ],
+)
+def test_what_whisper_invents_in_silence_is_no_speech(world: World, heard: dict[str, Any]) -> None:
+    world.says(heard)
+
+    fault(world, NoSpeech)
+    assert world.analyst.calls() == []
+
+
+def test_a_recording_longer_than_allowed_fails_for_good(world: World) -> None:
+    strict = world.with_settings(max_audio_minutes=1)
+    session_id = world.upload(audio=tone(61))
+
+    with pytest.raises(AudioTooLong):
+        strict.deliver(session_id)
+
+
+def test_a_transcript_without_times_goes_all_the_way_and_says_less(world: World) -> None:
+    untimed = world.with_settings(whisper_model="gpt-transcribe")
+    world.says({"text": " ".join(LINES), "usage": {"type": "duration", "seconds": 48}})
+    session_id = world.upload(audio=tone(40))
+    untimed.deliver(session_id)
+
+    detail = world.detail(session_id)
+    assert detail.row.status is Status.COMPLETED
+    assert detail.transcript is not None
+    assert all(segment.start is None for segment in detail.transcript.segments)
+    assert all(q.start is None for insight in detail.insights for q in insight.examples)
+    assert "pace_variation" not in {metric.name for metric in detail.metrics}
+    assert detail.metrics_note is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ({"stop_reason": "refusal", "content": []}, AnalysisRejected),
+        ({"stop_reason": "model_context_window_exceeded", "content": []}, AnalysisRejected),
+        ({"content": [{"type": "text", "text": "I cannot do that."}]}, AnalysisInvalid),
+        ({"content": [{"type": "text", "text": '{"insights": []}'}]}, AnalysisInvalid),
+    ],
+)
+def test_an_answer_that_cannot_be_used_ends_in_a_clear_code(
+    world: World, message: dict[str, Any], error: type[RostrumError]
+) -> None:
+    whole = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-haiku-5-5",
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 100, "output_tokens": 10},
+        **message,
+    }
+    world.analyst.misbehave(answer(200, body=whole, times=None))
+
+    fault(world, error)
+
+
+def test_of_two_deliveries_at_once_one_works_and_the_other_is_told_to_wait(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(
+        answer(200, body=verbose_json(), seconds=1.5, times=1),
+    )
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(world.deliver, session_id) for _ in range(2)]
+        errors = [attempt.exception() for attempt in both]
+
+    held = [error for error in errors if error]
+    assert len(held) == 1
+    assert isinstance(held[0], LeaseHeld)
+    assert held[0].retry_after is not None
+    assert 0 < held[0].retry_after <= world.services.settings.lease_seconds
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.whisper.calls()) == 1
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
+    """The first worker hangs beyond its lease; the second takes over; the first wakes up."""
+    session_id = world.upload()
+    slow = answer(200, body=verbose_json(("One two three from the slow worker.",)), seconds=2)
+    world.whisper.misbehave(slow, answer(200, body=verbose_json(), times=None))
+    first: list[BaseException | None] = []
+
+    def hang() -> None:
+        try:
+            process_session(world.services, Delivery(session_id, None, 0))
+        except LeaseHeld as error:
+            first.append(error)
+
+    worker = threading.Thread(target=hang)
+    worker.start()
+    _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+    world.clock.move(seconds=world.services.settings.lease_seconds + 1)
+    world.deliver(session_id, retried=1)
+    worker.join()
+
+    detail = world.detail(session_id)
+    assert len(first) == 1
+    assert detail.row.status is Status.COMPLETED
+    assert detail.transcript is not None
+    assert detail.transcript.text == " ".join(LINES)
+    assert detail.runs[0].attempts == 2
+
+
+def _wait_for_stage(world: World, session_id: Any, stage: Stage) -> None:
+    wait = threading.Event()
+    for _ in range(200):
+        if world.detail(session_id).row.stage is stage:
+            return
+        wait.wait(0.02)
+    pytest.fail(f"the session never reached {stage}")
+
+
+def test_a_session_deleted_while_it_is_processed_stops_the_worker(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=1.0, times=1))
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(world.deliver, session_id)
+        _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+        intake.delete_session(world.services, session_id)
+        assert isinstance(working.exception(), NotFound)
+
+    assert not world.is_stored(session_id)
+    assert len(world.analyst.calls()) == 0
+
+
+def test_no_connection_is_held_while_a_vendor_is_waited_for(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=0.6, times=1))
+    world.analyst.misbehave({"kind": "slow", "seconds": 0.6})
+    held: dict[Stage, int] = {}
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(world.deliver, session_id)
+        for stage in (Stage.TRANSCRIBING, Stage.ANALYZING):
+            _wait_for_stage(world, session_id, stage)
+            threading.Event().wait(0.2)
+            held[stage] = world.services.engine.pool.checkedout()  # type: ignore[attr-defined] # QueuePool's own
+        working.result()
+
+    assert held == {Stage.TRANSCRIBING: 0, Stage.ANALYZING: 0}
+
+
+def test_results_profile_and_status_land_together_or_not_at_all(world: World) -> None:
+    """The commit itself fails: nothing of the results may be seen."""
+    with transaction(world.services.engine) as db:
+        db.execute(
+            text("""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$;
+            CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pattern_profiles
+              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+            """)
+        )
+    session_id = world.upload()
+    with pytest.raises(Exception, match="refused at commit"):
+        world.deliver(session_id)
+
+    failed = world.detail(session_id)
+    assert failed.row.status is Status.FAILED
+    assert failed.row.error is not None
+    assert failed.row.error.code == "INTERNAL"
+    assert "refused" not in failed.row.error.message
+    assert failed.insights == ()
+    assert failed.metrics == ()
+
+    with transaction(world.services.engine) as db:
+        db.execute(text("DROP TRIGGER refuse ON pattern_profiles"))
+    world.deliver(session_id, retried=1)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.analyst.calls()) == 1
