@@ -105,12 +105,7 @@ def _hear(model: SpeechModel, wish: Wish, given_up: threading.Event) -> Heard:
     if seconds_of(samples) < SHORTEST_SECONDS:
         message = "Audio file is too short. Minimum audio length is 0.1 seconds."
         raise Refusal(400, message, param="file", code="audio_too_short")
-    hearing = Hearing(
-        language=wish.language,
-        prompt=wish.prompt,
-        temperature=wish.temperature,
-        words="word" in wish.granularities,
-    )
+    hearing = Hearing(language=wish.language, prompt=wish.prompt, temperature=wish.temperature)
     try:
         return model.transcribe(samples, hearing=hearing, given_up=given_up)
     except ModelUnusable as error:

@@ -134,12 +134,12 @@ def world(settings: Settings, whisper: StandIn, analyst: StandIn) -> Iterator[Wo
         held.close()
 
 
-def signed(body: bytes, url: str, *, key: str = CURRENT_KEY, **claims: Any) -> str:
+def signed(content: bytes, url: str, *, key: str = CURRENT_KEY, **claims: Any) -> str:
     """A token as production mints it, with other claims where a test says so."""
     now = int(time.time())
     usual = {
         "aud": "",
-        "body": base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode(),
+        "body": base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode(),
         "exp": now + 300,
         "iat": now,
         "iss": "Upstash",
