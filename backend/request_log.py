@@ -92,9 +92,9 @@ def _hide_messages(
     return event
 
 
-def configure() -> None:
-    """Write every log line of the process as JSON to standard output."""
-    formatter = structlog.stdlib.ProcessorFormatter(
+def json_lines() -> logging.Formatter:
+    """The form of a line: JSON with the event, its fields, and no message of an exception."""
+    return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
@@ -107,8 +107,12 @@ def configure() -> None:
             structlog.processors.JSONRenderer(),
         ],
     )
+
+
+def configure() -> None:
+    """Write every log line of the process as JSON to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(json_lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Access lines hold whole URLs with their queries; ours hold the route instead.
     logging.getLogger("uvicorn.access").disabled = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from backend.app import create_app
+from backend.request_log import json_lines
 from pipeline.settings import UnsafeConfiguration
 from tests.backend.api import HERE, Api, problem
 from tests.world import NOWHERE, World, make_settings
@@ -17,7 +19,11 @@ TOKEN = "a-long-random-token"
 
 
 def called(
-    world: World, *, token: str | None, client: tuple[str, int] = HERE, **headers: str
+    world: World,
+    *,
+    token: str | None,
+    client: tuple[str, int] = HERE,
+    headers: dict[str, str] | None = None,
 ) -> Any:
     app = create_app(world.with_settings(api_token=token).services.settings)
     with TestClient(app, base_url="http://127.0.0.1", client=client) as api:
@@ -34,7 +40,9 @@ def test_the_api_needs_its_bearer_token(world: World, path: str, header: str | N
 
 
 def test_the_right_token_opens_the_api_from_anywhere(world: World) -> None:
-    answer = called(world, token=TOKEN, client=("203.0.113.9", 1), Authorization=f"Bearer {TOKEN}")
+    answer = called(
+        world, token=TOKEN, client=("203.0.113.9", 1), headers={"Authorization": f"Bearer {TOKEN}"}
+    )
 
     assert answer.status_code == 200
 
@@ -55,7 +63,7 @@ def test_without_a_token_only_this_machine_is_answered(world: World) -> None:
 def test_without_a_token_web_pages_from_elsewhere_are_not_answered(
     world: World, headers: dict[str, str]
 ) -> None:
-    assert problem(called(world, token=None, **headers)) == (401, "UNAUTHORIZED")
+    assert problem(called(world, token=None, headers=headers)) == (401, "UNAUTHORIZED")
 
 
 def test_a_server_without_a_token_says_so_at_its_start(
@@ -206,15 +214,38 @@ def test_openapi_names_every_endpoint_of_the_contract_and_its_errors(api: Api) -
         assert path_parameters == (["id"] if "{id}" in name else []), name
 
 
-def test_logs_hold_the_route_and_never_what_people_typed(
-    capsys: pytest.CaptureFixture[str], api: Api
-) -> None:
-    api.upload(userId="Zebulon", title="Confidential merger")
-    api.client.get("/api/sessions", params={"q": "Confidential", "userId": "Zebulon"})
-    api.process(api.client.get("/api/sessions").json()["sessions"][0]["id"])
+def test_logs_hold_the_route_and_never_what_people_typed(api: Api) -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(json_lines())
+    logging.getLogger().addHandler(handler)
+    try:
+        api.upload(userId="Zebulon", title="Confidential merger")
+        api.client.get("/api/sessions", params={"q": "Confidential", "userId": "Zebulon"})
+        api.process(api.client.get("/api/sessions").json()["sessions"][0]["id"])
+    finally:
+        logging.getLogger().removeHandler(handler)
 
-    logged = "".join(capsys.readouterr())
+    logged = written.getvalue()
     assert '"route": "/api/sessions"' in logged
     assert "session_completed" in logged
     for private in ("Zebulon", "Confidential", "hospital", TOKEN, "test-openai"):
         assert private not in logged
+
+
+def test_an_exception_is_logged_by_type_and_place_without_its_message() -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(json_lines())
+    log = logging.getLogger("tests.private")
+    log.addHandler(handler)
+    try:
+        int("what the learner said")
+    except ValueError:
+        log.exception("broken")
+    finally:
+        log.removeHandler(handler)
+
+    assert "ValueError" in written.getvalue()
+    assert "test_access.py" in written.getvalue()
+    assert "learner said" not in written.getvalue()

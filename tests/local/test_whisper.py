@@ -113,50 +113,24 @@ def test_verbose_json_has_openais_fields_and_no_others(whisper: StandIn) -> None
 
 def test_words_come_in_order_and_without_punctuation(client: openai.OpenAI) -> None:
     heard: TranscriptionVerbose = hear_times(client)
-    assert heard.words is not None
+    assert heard.words
+    assert heard.segments
     assert [word.word for word in heard.words] == SAID.rstrip(".").split()
     edges = [edge for word in heard.words for edge in (word.start, word.end)]
     assert edges == sorted(edges)
     assert edges[-1] <= heard.duration
-
-
-def test_segments_alone_are_the_default_of_verbose_json(client: openai.OpenAI) -> None:
-    heard: TranscriptionVerbose = hear(client, response_format="verbose_json")
-    assert heard.words is None
-    assert heard.segments is not None
     assert "".join(segment.text for segment in heard.segments).strip() == SAID
 
 
-def test_words_alone_come_without_segments(client: openai.OpenAI) -> None:
-    heard: TranscriptionVerbose = hear(
-        client, response_format="verbose_json", timestamp_granularities=["word"]
-    )
-    assert heard.segments is None
-    assert heard.words
-
-
-def test_srt_and_vtt_are_subtitles(client: openai.OpenAI) -> None:
-    srt, vtt = (hear(client, response_format=name) for name in ("srt", "vtt"))
-    assert srt.startswith("1\n00:00:00,000 --> 00:00:0")
-    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
-    assert SAID in srt
-    assert SAID in vtt
-
-
-def test_a_newer_model_bills_tokens_and_says_no_times(client: openai.OpenAI) -> None:
-    usage = hear(client, model="gpt-4o-transcribe").usage
-    assert usage.type == "tokens"
-    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
-
-
-def test_the_language_is_found_where_none_is_given(client: openai.OpenAI) -> None:
+def test_a_newer_model_hears_the_same_and_finds_the_language(client: openai.OpenAI) -> None:
     heard = hear(client, model="gpt-transcribe", language=openai.omit)
+    assert heard.text == SAID
     assert [language.code for language in heard.languages] == ["en"]
 
 
-@pytest.mark.parametrize("fmt", ["wav", "webm", "flac"])
-def test_other_formats_are_read(client: openai.OpenAI, fmt: str) -> None:
-    assert word_error_rate(SAID, hear(client, encode(hello_samples(), fmt=fmt)).text) <= 0.1
+def test_what_a_browser_records_is_read(client: openai.OpenAI) -> None:
+    heard = hear(client, encode(hello_samples(), fmt="webm"))
+    assert word_error_rate(SAID, heard.text) <= 0.1
 
 
 def test_times_are_those_of_the_recording_though_silence_is_left_out(
@@ -183,9 +157,9 @@ def test_silence_has_no_words_though_the_prompt_has(client: openai.OpenAI, langu
 
 
 def test_two_at_once_are_both_heard_and_more_wait(client: openai.OpenAI) -> None:
-    with ThreadPoolExecutor(4) as callers:
-        heard = [task.result() for task in [callers.submit(hear, client) for _ in range(4)]]
-    assert [answer.text for answer in heard] == [SAID] * 4
+    with ThreadPoolExecutor(3) as callers:
+        heard = [task.result() for task in [callers.submit(hear, client) for _ in range(3)]]
+    assert [answer.text for answer in heard] == [SAID] * 3
 
 
 def test_the_sample_is_read_nearly_without_a_mistake_and_its_fillers_come_through(
