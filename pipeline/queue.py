@@ -100,6 +100,10 @@ class Queue:
                 retries=0,
             )
 
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.http._client.close()  # noqa: SLF001 - the SDK has no close of its own
+
     def ping(self) -> None:
         """Ask whether QStash answers and takes our token.
 

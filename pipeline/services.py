@@ -59,6 +59,10 @@ class Services:
         return ClaudeAnalyst.connect(self.settings)
 
     def close(self) -> None:
-        """Give the database connections back."""
-        if "engine" in self.__dict__:
+        """Give back the connections of those clients that were made."""
+        made = self.__dict__
+        for name in ("storage", "queue", "transcriber", "analyst"):
+            if name in made:
+                made[name].close()
+        if "engine" in made:
             self.engine.dispose()

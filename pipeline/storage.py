@@ -151,6 +151,10 @@ class Storage:
             ExpiresIn=expires_seconds,
         )
 
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
+
     def ping(self) -> None:
         """Ask whether the bucket answers.
 

@@ -73,6 +73,9 @@ class Transcriber(Protocol):
     def transcribe(self, speech: Normalised, *, language: str) -> Transcript:
         """What was said; times may be absent."""
 
+    def close(self) -> None:
+        """Give back the connections."""
+
 
 class WhisperTranscriber:
     """OpenAI's transcription endpoint, or any server that speaks its protocol."""
@@ -124,6 +127,10 @@ class WhisperTranscriber:
             engine=self._model,
             silences=speech.silences,
         )
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
 
     def _ask(
         self, file: tuple[str, BufferedReader, str], language: str

@@ -53,6 +53,9 @@ class Analyst(Protocol):
     def analyze(self, transcript: Transcript) -> Reading:
         """What a coach would say of it, unproven until the quotes are located."""
 
+    def close(self) -> None:
+        """Give back the connections."""
+
 
 class ClaudeAnalyst:
     """Anthropic's messages endpoint, or any server that speaks its protocol."""
@@ -102,6 +105,10 @@ class ClaudeAnalyst:
         if usable is None:
             raise AnalysisInvalid
         return Reading(usable, model, asked.version, tokens)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
 
     def _ask(self, asked: prompt.Prompt, messages: list[MessageParam]) -> Message:
         with _as_ours():

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+")
+_SENTENCE_END = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"'”’)]))\s+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,133 @@
+"""Two workers, one session: the lease, its fencing token, and what lands together."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from pipeline import intake
+from pipeline.database.engine import transaction
+from pipeline.errors import LeaseHeld, NotFound
+from pipeline.process import Delivery, process_session
+from pipeline.status import Stage, Status
+from tests.pipeline.test_process import answer
+from tests.talks import LINES, verbose_json
+from tests.world import World
+
+
+def test_of_two_deliveries_at_once_one_works_and_the_other_is_told_to_wait(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(
+        answer(200, body=verbose_json(), seconds=1.5, times=1),
+    )
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(world.deliver, session_id) for _ in range(2)]
+        errors = [attempt.exception() for attempt in both]
+
+    held = [error for error in errors if error]
+    assert len(held) == 1
+    assert isinstance(held[0], LeaseHeld)
+    assert held[0].retry_after is not None
+    assert 0 < held[0].retry_after <= world.services.settings.lease_seconds
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.whisper.calls()) == 1
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
+    """The first worker hangs beyond its lease; the second takes over; the first wakes up."""
+    session_id = world.upload()
+    slow = answer(200, body=verbose_json(("One two three from the slow worker.",)), seconds=2)
+    world.whisper.misbehave(slow, answer(200, body=verbose_json(), times=None))
+    first: list[BaseException | None] = []
+
+    def hang() -> None:
+        try:
+            process_session(world.services, Delivery(session_id, None, 0))
+        except LeaseHeld as error:
+            first.append(error)
+
+    worker = threading.Thread(target=hang)
+    worker.start()
+    _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+    world.clock.move(seconds=world.services.settings.lease_seconds + 1)
+    world.deliver(session_id, retried=1)
+    worker.join()
+
+    detail = world.detail(session_id)
+    assert len(first) == 1
+    assert detail.row.status is Status.COMPLETED
+    assert detail.transcript is not None
+    assert detail.transcript.text == " ".join(LINES)
+    assert detail.runs[0].attempts == 2
+
+
+def _wait_for_stage(world: World, session_id: Any, stage: Stage) -> None:
+    wait = threading.Event()
+    for _ in range(200):
+        if world.detail(session_id).row.stage is stage:
+            return
+        wait.wait(0.02)
+    pytest.fail(f"the session never reached {stage}")
+
+
+def test_a_session_deleted_while_it_is_processed_stops_the_worker(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=1.0, times=1))
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(world.deliver, session_id)
+        _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+        intake.delete_session(world.services, session_id)
+        assert isinstance(working.exception(), NotFound)
+
+    assert not world.is_stored(session_id)
+    assert len(world.analyst.calls()) == 0
+
+
+def test_no_connection_is_held_while_a_vendor_is_waited_for(world: World) -> None:
+    session_id = world.upload()
+    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=0.6, times=1))
+    world.analyst.misbehave({"kind": "slow", "seconds": 0.6})
+    held: dict[Stage, int] = {}
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(world.deliver, session_id)
+        for stage in (Stage.TRANSCRIBING, Stage.ANALYZING):
+            _wait_for_stage(world, session_id, stage)
+            threading.Event().wait(0.2)
+            held[stage] = world.services.engine.pool.checkedout()  # type: ignore[attr-defined] # QueuePool's own
+        working.result()
+
+    assert held == {Stage.TRANSCRIBING: 0, Stage.ANALYZING: 0}
+
+
+def test_results_profile_and_status_land_together_or_not_at_all(world: World) -> None:
+    """The commit itself fails: nothing of the results may be seen."""
+    with transaction(world.services.engine) as db:
+        db.execute(
+            text("""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$;
+            CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pattern_profiles
+              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+            """)
+        )
+    session_id = world.upload()
+    with pytest.raises(Exception, match="refused at commit"):
+        world.deliver(session_id)
+
+    failed = world.detail(session_id)
+    assert failed.row.status is Status.FAILED
+    assert failed.row.error is not None
+    assert failed.row.error.code == "INTERNAL"
+    assert "refused" not in failed.row.error.message
+    assert failed.insights == ()
+    assert failed.metrics == ()
+
+    with transaction(world.services.engine) as db:
+        db.execute(text("DROP TRIGGER refuse ON pattern_profiles"))
+    world.deliver(session_id, retried=1)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.analyst.calls()) == 1
