@@ -99,8 +99,10 @@ def _emails(variable: str) -> set[str]:
 
 
 def _is_local() -> bool:
-    """Whether page and browser are on this machine, as far as the request tells."""
-    address = st.context.ip_address
+    """Whether we listen on this machine only, and were called by a name of this machine.
+
+    The name keeps out pages from elsewhere, and a proxy that would forward to us.
+    """
+    address = st.get_option("server.address") or ""
     host = urlsplit(f"//{st.context.headers.get('host', 'localhost')}").hostname or ""
-    # Streamlit reports no address for a browser on the same machine.
-    return (address is None or is_loopback(address)) and is_loopback(host)
+    return is_loopback(str(address)) and is_loopback(host)

@@ -83,14 +83,17 @@ class Storage:
         return cls(client, bucket)
 
     def put(self, key: str, audio: BinaryIO, *, content_type: str) -> None:
-        """Store a file from its current position, in parts where it is large.
+        """Store a file from its current position; the file stays open.
+
+        One request, streamed: it is stored whole or not at all. A multipart upload that breaks
+        off would leave its parts behind.
 
         Raises:
             StorageUnavailable: nothing was stored.
         """
         with _as_ours():
-            self._client.upload_fileobj(
-                audio, self._bucket, key, ExtraArgs={"ContentType": content_type}
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=audio, ContentType=content_type
             )
 
     def fetch(self, key: str, target: Path) -> None:

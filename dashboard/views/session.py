@@ -30,10 +30,13 @@ from pipeline.status import Scope, Status
 
 POLL_SECONDS = 1
 PROBLEM = "session_problem"
+DELETED = "session_deleted"
 
 
 def page() -> None:
     """Draw the session that the address bar names."""
+    if st.session_state.pop(DELETED, False):
+        st.switch_page(SESSIONS_PAGE)
     st.page_link(SESSIONS_PAGE, label="All sessions", icon=":material/arrow_back:")
     link = SessionLink.read()
     if link is None:
@@ -163,10 +166,25 @@ def _confirm_delete(session_id: UUID) -> None:
         "Transcript, feedback, events and any audio are deleted for good, and the learner's "
         "profile is derived anew without this talk."
     )
-    if st.button("Delete for good", key="session_delete_sure", type="primary"):
-        require(Role.ADMIN)
+    st.button(
+        "Delete for good",
+        key="session_delete_sure",
+        type="primary",
+        on_click=_delete,
+        args=(session_id,),
+    )
+    if DELETED in st.session_state or PROBLEM in st.session_state:
+        st.rerun()
+
+
+def _delete(session_id: UUID) -> None:
+    require(Role.ADMIN)
+    try:
         intake.delete_session(services(), session_id)
-        st.switch_page(SESSIONS_PAGE)
+    except RostrumError as error:
+        st.session_state[PROBLEM] = error
+    else:
+        st.session_state[DELETED] = True
 
 
 def _draw_body(detail: SessionDetail) -> None:

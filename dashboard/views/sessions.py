@@ -49,19 +49,21 @@ def _open_chosen() -> None:
 
 def _draw_filters(filters: SessionsLink) -> None:
     status, learner, search, clear = st.columns([2, 2, 3, 1], vertical_alignment="bottom")
-    options: list[Status | None] = [None, *Status]
+    # The address bar is the one truth: the widgets show it, and write to it when changed.
+    st.session_state.update(
+        sessions_status=filters.status,
+        sessions_learner=filters.user_id or "",
+        sessions_q=filters.search or "",
+    )
     status.selectbox(
         "Status",
-        options,
-        index=options.index(filters.status),
+        [None, *Status],
         format_func=lambda option: "All" if option is None else WORDS[option],
         key="sessions_status",
         on_change=_filter,
     )
-    learner.text_input("Learner", filters.user_id or "", key="sessions_learner", on_change=_filter)
-    search.text_input(
-        "Search titles and learners", filters.search or "", key="sessions_q", on_change=_filter
-    )
+    learner.text_input("Learner", key="sessions_learner", on_change=_filter)
+    search.text_input("Search titles and learners", key="sessions_q", on_change=_filter)
     clear.button("Clear", key="sessions_clear", on_click=_clear, disabled=not filters.query)
 
 
@@ -79,9 +81,7 @@ def _filter() -> None:
 
 def _clear() -> None:
     st.query_params.clear()
-    st.session_state.update(
-        sessions_status=None, sessions_learner="", sessions_q="", sessions_cursors=[]
-    )
+    st.session_state["sessions_cursors"] = []
 
 
 def _draw_strip(found: Page) -> None:

@@ -1,0 +1,79 @@
+"""The dashboard as tests run it: the real script, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+from dashboard.services import services
+from tests.world import World
+
+APP = Path(__file__).parent.parent.parent / "dashboard" / "app.py"
+
+Open = Callable[..., AppTest]
+
+VARIABLES = (
+    "database_url",
+    "app_url",
+    "r2_endpoint_url",
+    "r2_access_key_id",
+    "r2_secret_access_key",
+    "r2_bucket_name",
+    "qstash_url",
+    "qstash_token",
+)
+
+
+@pytest.fixture
+def screen(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens a page, by its file and query: `screen("session", id=…)`."""
+    point_at(world, monkeypatch)
+    st.cache_resource.clear()
+    config.set_option("server.address", "127.0.0.1")
+
+    def opened(page: str = "sessions", **query: str) -> AppTest:
+        script = AppTest.from_file(str(APP), default_timeout=10)
+        script.run()
+        if page != "sessions":
+            script.switch_page(f"views/{page}.py")
+        for name, value in query.items():
+            script.query_params[name] = value
+        script.run()
+        assert not script.exception
+        return script
+
+    yield opened
+    # The environment of the test is gone by now: close only what was really made.
+    monkeypatch.setenv("APP_ENV", "local")
+    services().close()
+    st.cache_resource.clear()
+
+
+def point_at(world: World, monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
+    """Give the dashboard a world's settings through the environment, as in production."""
+    held = world.services.settings
+    for name in VARIABLES:
+        monkeypatch.setenv(name.upper(), held.require(name.upper()))
+    for name, value in changed.items():
+        monkeypatch.setenv(name.upper(), value)
+
+
+def words(script: AppTest) -> str:
+    """All text of a page that a reader sees, without Markdown's escapes."""
+    held = [
+        *script.title,
+        *script.header,
+        *script.subheader,
+        *script.markdown,
+        *script.caption,
+        *script.info,
+        *script.warning,
+        *script.error,
+        *script.success,
+    ]
+    return "\n".join(str(element.value) for element in held).replace("\\", "")
