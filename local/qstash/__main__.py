@@ -2,7 +2,10 @@
 
 Token and signing keys come from QSTASH_TOKEN, QSTASH_CURRENT_SIGNING_KEY and
 QSTASH_NEXT_SIGNING_KEY. One server owns a database: it takes a lock, and hands back at once
-what a killed one held.
+what a killed one held. Its tables are in the schema `qstash`, apart from the application's.
+
+Faults for tests: those of `local/faults.py` for the side that is called, and for deliveries
+`PUT /_deliveries {"deliver_twice": 1, "forget_answer": 1}`.
 """
 
 from __future__ import annotations
@@ -14,27 +17,24 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import psycopg
 import uvicorn
-from procrastinate import App, PsycopgConnector
-from procrastinate.schema import SchemaManager
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
 
 from local.faults import Faults
 from local.qstash import schedules, store
-from local.qstash.api import Keys, routes
-from local.qstash.delivery import Courier, options, recover
-from local.qstash.store import Connection
+from local.qstash.api import routes
+from local.qstash.delivery import Courier
+from local.qstash.engine import POOL_SIZE, SEARCH_PATH, Owner, Taken, Workers, make_app, prepare
+from local.qstash.sender import Sender
+from local.qstash.signature import SigningKeys
+from local.qstash.tables import Connection
 
-WAITING_AT_ONCE = 500
-"""Messages under flow control that are in hand, waiting for their turn or under way."""
-FREE_AT_ONCE = 50
-OWNER_LOCK = 0x05_7A_54
-POOL_SIZE = 10
-SHUTDOWN_SECONDS = 2.0
+POOL_WAIT_SECONDS = 5.0
 
 
 def main() -> None:
@@ -46,11 +46,19 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     # It reports each failed attempt as an error of its own; our events say what happened.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+    token, keys = _environment()
     url = (arguments.database_url or "").replace("postgresql+psycopg://", "postgresql://")
     if not url:
         _refuse("Name the database by --database-url or DATABASE_URL.")
-    keys = _keys()
-    app = Starlette(routes=routes(), lifespan=lambda app: _lifespan(app, url, keys))
+    owner = Owner(url)
+    try:
+        prepare(owner.hold())
+    except Taken as taken:
+        _refuse(str(taken))
+    except psycopg.OperationalError:
+        _refuse("The database of --database-url does not answer.")
+    app = Starlette(routes=routes(), lifespan=lambda app: _delivering(app, url, owner))
+    app.state.token, app.state.keys = token, keys
     uvicorn.run(
         Faults(app),
         host="127.0.0.1",
@@ -60,92 +68,44 @@ def main() -> None:
     )
 
 
-def _keys() -> Keys:
+def _environment() -> tuple[str, SigningKeys]:
     names = ("QSTASH_TOKEN", "QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY")
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         _refuse(f"Missing required environment variables: {', '.join(missing)}")
-    return Keys(*(os.environ[name] for name in names))
+    token, current, following = (os.environ[name] for name in names)
+    return token, SigningKeys(current, following)
 
 
-def _refuse(sentence: str) -> None:
+def _refuse(sentence: str) -> NoReturn:
     print(sentence, file=sys.stderr)
     raise SystemExit(2)
 
 
 @asynccontextmanager
-async def _lifespan(app: Starlette, url: str, keys: Keys) -> AsyncIterator[None]:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as owner:
-        await _own(owner)
-        await _make_schema(owner)
-        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
-            min_size=1,
-            max_size=POOL_SIZE,
-            open=False,
-            kwargs={"options": f"-c search_path={store.SCHEMA}", "row_factory": dict_row},
-        )
-        async with pool:
-            await _apply_tables(pool, url)
-            async with _delivering(app, pool, url, keys):
-                yield
-
-
-async def _own(owner: psycopg.AsyncConnection) -> None:
-    cursor = await owner.execute("SELECT pg_try_advisory_lock(%s)", [OWNER_LOCK])
-    row = await cursor.fetchone()
-    if not row or not row[0]:
-        _refuse("Another local QStash server owns this database. Stop it first.")
-
-
-async def _make_schema(owner: psycopg.AsyncConnection) -> None:
-    await owner.execute(f"CREATE SCHEMA IF NOT EXISTS {store.SCHEMA}".encode())
-
-
-def _jobs(url: str) -> App:
-    connector = PsycopgConnector(
-        conninfo=url, kwargs={"options": f"-c search_path={store.SCHEMA}"}, max_size=POOL_SIZE
+async def _delivering(app: Starlette, url: str, owner: Owner) -> AsyncIterator[None]:
+    """Open everything, in the order in which one needs the other."""
+    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=POOL_SIZE,
+        open=False,
+        timeout=POOL_WAIT_SECONDS,
+        # So that a restart of Postgres costs nobody an error.
+        check=AsyncConnectionPool.check_connection,
+        kwargs={"options": SEARCH_PATH, "row_factory": dict_row},
     )
-    return App(connector=connector)
-
-
-async def _apply_tables(pool: AsyncConnectionPool[Connection], url: str) -> None:
-    async with pool.connection() as db:
-        cursor = await db.execute("SELECT to_regclass('procrastinate_jobs') AS known")
-        row = await cursor.fetchone()
-        known = row is not None and row["known"] is not None
-        await db.execute(store.TABLES)
-        await store.forget_old(db)
-    if not known:
-        async with _jobs(url).open_async() as jobs:
-            await SchemaManager(jobs.connector).apply_schema_async()
-
-
-@asynccontextmanager
-async def _delivering(
-    app: Starlette, pool: AsyncConnectionPool[Connection], url: str, keys: Keys
-) -> AsyncIterator[None]:
-    async with _jobs(url).open_async() as jobs:
-        courier = Courier(jobs, pool, signing_key=keys.current)
-        app.state.courier, app.state.keys = courier, keys
-        await recover(jobs)
-        work = [
-            asyncio.create_task(
-                jobs.run_worker_async(queues=["flow"], concurrency=WAITING_AT_ONCE, **options())
-            ),
-            asyncio.create_task(
-                jobs.run_worker_async(queues=["free"], concurrency=FREE_AT_ONCE, **options())
-            ),
-            asyncio.create_task(schedules.keep_publishing(courier)),
-        ]
+    async with pool, make_app(url).open_async() as jobs, Sender(app.state.keys) as sender:
+        courier, workers = Courier(jobs, pool, sender), Workers(jobs, owner)
+        app.state.courier, app.state.workers = courier, workers
+        async with courier.transaction() as db:
+            await store.forget_old(db)
+        publishing = asyncio.create_task(schedules.keep_publishing(courier))
         try:
-            yield
+            async with workers.running():
+                yield
         finally:
-            for task in work:
-                task.cancel()
-            # Bounded: when Postgres went first, the workers cannot say goodbye to it.
-            await asyncio.wait(work, timeout=SHUTDOWN_SECONDS)
-            await courier.close()
+            publishing.cancel()
 
 
 if __name__ == "__main__":

@@ -2,109 +2,66 @@
 
 from __future__ import annotations
 
-import hmac
-import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.qstash import schedules, store
-from local.qstash.delivery import Courier
+from local.qstash import dead_letters, schedules, store
+from local.qstash.asked import read_query
+from local.qstash.engine import Workers
+from local.qstash.incoming import (
+    BATCH,
+    DEAD_IDS,
+    MESSAGE_IDS,
+    SWITCHES,
+    BatchItem,
+    Handler,
+    answering,
+    body_of,
+    courier_of,
+    destination_of,
+    guarded,
+    parse,
+)
 from local.qstash.message import Draft, Refused, read
-from local.qstash.store import new_id
-
-MOST_BYTES = 1 << 20
-MOST_LISTED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What the server takes and signs with."""
-
-    token: str
-    current: str
-    next: str
-
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Ask for the token, and answer refusals in QStash's form."""
-
-    async def guarded(request: Request) -> Response:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), request.app.state.keys.token.encode()):
-            return JSONResponse({"error": "unauthorized"}, status_code=401)
-        try:
-            return await handler(request)
-        except Refused as refused:
-            return JSONResponse({"error": refused.message}, status_code=refused.status)
-
-    return guarded
-
-
-def _courier(request: Request) -> Courier:
-    courier: Courier = request.app.state.courier
-    return courier
-
-
-def _destination(request: Request, prefix: str) -> str:
-    """What follows the prefix in the raw path, query included: just as it was appended."""
-    raw = request.scope["raw_path"].decode("latin-1").removeprefix(prefix)
-    query = request.scope["query_string"].decode("latin-1")
-    return f"{raw}?{query}" if query else str(raw)
+from local.qstash.signature import SigningKeys
+from local.qstash.tables import new_id
 
 
 async def publish(request: Request) -> Response:
     """Take one message."""
-    body = await request.body()
-    if len(body) > MOST_BYTES:
-        raise Refused("message is too large", status=413)
-    draft = read(_destination(request, "/v2/publish/"), request.headers, body)
-    return await _published(request, draft)
-
-
-async def _published(request: Request, draft: Draft) -> Response:
-    courier = _courier(request)
-    async with courier.transaction() as db:
-        message_id, known = await courier.publish(db, draft)
-    if known:
-        return JSONResponse({"messageId": message_id, "deduplicated": True}, status_code=202)
-    return JSONResponse({"messageId": message_id}, status_code=201)
+    body = await body_of(request)
+    draft = read(destination_of(request, "/v2/publish/"), request.headers, body)
+    async with courier_of(request).transaction() as db:
+        message_id, known = await courier_of(request).publish(db, draft)
+    return JSONResponse(_taken(message_id, known=known), status_code=202 if known else 201)
 
 
 async def batch(request: Request) -> Response:
     """Take several messages, or none."""
-    items = await _json(request)
-    if not isinstance(items, list):
-        raise Refused("a batch is a list of messages")
-    drafts = [
-        read(
-            item.get("destination", ""),
-            item.get("headers") or {},
-            (item.get("body") or "").encode(),
-        )
-        for item in items
-        if isinstance(item, dict)
-    ]
-    courier = _courier(request)
+    drafts = [_batched(item) for item in parse(BATCH, await body_of(request))]
+    courier = courier_of(request)
     async with courier.transaction() as db:
         taken = [await courier.publish(db, draft) for draft in drafts]
-    answers = [
-        {"messageId": message_id, **({"deduplicated": True} if known else {})}
-        for message_id, known in taken
-    ]
-    return JSONResponse(answers)
+    return JSONResponse([_taken(message_id, known=known) for message_id, known in taken])
+
+
+def _batched(item: BatchItem) -> Draft:
+    if item.queue is not None:
+        raise Refused("this local server has no queues")
+    return read(item.destination, item.headers, (item.body or "").encode())
+
+
+def _taken(message_id: str, *, known: bool) -> dict[str, Any]:
+    return {"messageId": message_id, **({"deduplicated": True} if known else {})}
 
 
 async def get_message(request: Request) -> Response:
     """Show a message that is not over yet."""
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         stored = await store.find(db, request.path_params["id"])
     if stored is None or stored.state != "ACTIVE":
         raise Refused("message not found", status=404)
@@ -113,7 +70,7 @@ async def get_message(request: Request) -> Response:
 
 async def cancel_message(request: Request) -> Response:
     """Stop a message."""
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         stopped = await store.cancel(db, [request.path_params["id"]])
     if not stopped:
         raise Refused("message not found", status=404)
@@ -122,83 +79,92 @@ async def cancel_message(request: Request) -> Response:
 
 async def cancel_messages(request: Request) -> Response:
     """Stop the messages that the body names; without a body, all."""
-    wanted = (await _json(request)).get("messageIds") if await request.body() else None
-    async with _courier(request).transaction() as db:
+    body = await body_of(request)
+    wanted = parse(MESSAGE_IDS, body).message_ids if body else None
+    async with courier_of(request).transaction() as db:
         return JSONResponse({"cancelled": await store.cancel(db, wanted)})
 
 
 async def list_dead(request: Request) -> Response:
     """Show dead letters, newest first."""
-    known = {"messageId", "url", "label", "responseStatus"}
-    filters = {name: value for name, value in request.query_params.items() if name in known}
-    count = min(int(request.query_params.get("count", MOST_LISTED)), MOST_LISTED)
-    async with _courier(request).transaction() as db:
-        found = await store.dead_letters(
-            db, before=request.query_params.get("cursor"), count=count + 1, filters=filters
-        )
-    answer: dict[str, Any] = {"messages": found[:count]}
-    if len(found) > count:
-        answer["cursor"] = found[count - 1]["dlqId"]
-    return JSONResponse(answer)
+    async with courier_of(request).transaction() as db:
+        return JSONResponse(await dead_letters.page(db, read_query(request.query_params)))
 
 
 async def get_dead(request: Request) -> Response:
     """Show one dead letter."""
-    filters = {"dlqId": request.path_params["id"]}
-    async with _courier(request).transaction() as db:
-        found = await store.dead_letters(db, before=None, count=1, filters=filters)
-    if not found:
+    async with courier_of(request).transaction() as db:
+        found = await dead_letters.find(db, request.path_params["id"])
+    if found is None:
         raise Refused("message not found in the dlq", status=404)
-    return JSONResponse(found[0])
+    return JSONResponse(found)
 
 
 async def delete_dead(request: Request) -> Response:
-    """Delete one dead letter, or those that the body names."""
-    single = request.path_params.get("id")
-    wanted = [single] if single else (await _json(request)).get("dlqIds", [])
-    async with _courier(request).transaction() as db:
-        taken = await store.take_dead(db, wanted)
-    if single and not taken:
-        raise Refused("message not found in the dlq", status=404)
-    return JSONResponse({"deleted": len(taken)})
+    """Delete one dead letter."""
+    async with courier_of(request).transaction() as db:
+        if not await dead_letters.take(db, [request.path_params["id"]]):
+            raise Refused("message not found in the dlq", status=404)
+    return JSONResponse({"deleted": 1})
+
+
+async def delete_many_dead(request: Request) -> Response:
+    """Delete the dead letters that the body names."""
+    wanted = parse(DEAD_IDS, await body_of(request)).dlq_ids
+    async with courier_of(request).transaction() as db:
+        return JSONResponse({"deleted": len(await dead_letters.take(db, wanted))})
 
 
 async def retry_dead(request: Request) -> Response:
-    """Make new messages of dead letters: the one of the path, or those of the query."""
-    single = request.path_params.get("id")
-    wanted = [single] if single else request.query_params.getlist("dlqIds")
-    courier = _courier(request)
+    """Make a new message of a dead letter."""
+    made = await _retry(request, [request.path_params["id"]])
+    if not made:
+        raise Refused("message not found in the dlq", status=404)
+    return JSONResponse(made[0], status_code=201)
+
+
+async def retry_many_dead(request: Request) -> Response:
+    """Make new messages of the dead letters that the query asks for, at most a page of them."""
+    async with courier_of(request).transaction() as db:
+        wanted, cursor = await dead_letters.ids(db, read_query(request.query_params))
+    answer: dict[str, Any] = {"responses": await _retry(request, wanted)}
+    if cursor:
+        answer["cursor"] = cursor
+    return JSONResponse(answer)
+
+
+async def _retry(request: Request, dead_ids: list[str]) -> list[dict[str, Any]]:
+    courier = courier_of(request)
     made = []
     async with courier.transaction() as db:
-        for stored in await store.take_dead(db, wanted):
-            # Its deduplication id has done its work: it must not swallow the new message.
-            draft = replace(stored.draft, deduplication_id=None, not_before=0.0)
-            made.append((await courier.publish(db, draft))[0])
-    if single:
-        if not made:
-            raise Refused("message not found in the dlq", status=404)
-        return JSONResponse({"messageId": made[0]}, status_code=201)
-    return JSONResponse({"responses": [{"messageId": message_id} for message_id in made]})
+        for stored in await dead_letters.take(db, dead_ids):
+            # Its deduplication id and its delay have done their work.
+            draft = replace(stored.draft, deduplication_id=None, not_before=0.0, delay_seconds=0.0)
+            message_id, known = await courier.publish(db, draft)
+            made.append(_taken(message_id, known=known))
+    return made
 
 
 async def put_schedule(request: Request) -> Response:
     """Create or replace a schedule."""
-    draft = read(_destination(request, "/v2/schedules/"), request.headers, await request.body())
+    body = await body_of(request)
+    draft = read(destination_of(request, "/v2/schedules/"), request.headers, body)
     schedule_id = request.headers.get("upstash-schedule-id") or new_id("scd")
-    async with _courier(request).transaction() as db:
-        await schedules.put(db, schedule_id, request.headers.get("upstash-cron", ""), draft)
+    cron = request.headers.get("upstash-cron", "")
+    async with courier_of(request).transaction() as db:
+        await schedules.put(db, schedule_id, cron, draft)
     return JSONResponse({"scheduleId": schedule_id}, status_code=201)
 
 
 async def list_schedules(request: Request) -> Response:
     """Show all schedules."""
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         return JSONResponse(await schedules.listed(db))
 
 
 async def get_schedule(request: Request) -> Response:
     """Show one schedule."""
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         found = await schedules.listed(db, schedule_id=request.path_params["id"])
     if not found:
         raise Refused("schedule not found", status=404)
@@ -207,7 +173,7 @@ async def get_schedule(request: Request) -> Response:
 
 async def delete_schedule(request: Request) -> Response:
     """Delete a schedule."""
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         if not await schedules.remove(db, request.path_params["id"]):
             raise Refused("schedule not found", status=404)
     return JSONResponse({"deleted": 1})
@@ -216,7 +182,7 @@ async def delete_schedule(request: Request) -> Response:
 async def pause_schedule(request: Request) -> Response:
     """Pause or resume a schedule, by the last word of the path."""
     paused = request.url.path.endswith("/pause")
-    async with _courier(request).transaction() as db:
+    async with courier_of(request).transaction() as db:
         if not await schedules.pause(db, request.path_params["id"], paused=paused):
             raise Refused("schedule not found", status=404)
     return JSONResponse({"paused": paused})
@@ -224,37 +190,36 @@ async def pause_schedule(request: Request) -> Response:
 
 async def events(request: Request) -> Response:
     """Show what happened, newest first."""
-    count = min(int(request.query_params.get("count", MOST_LISTED)), 1000)
-    message_id = request.query_params.get("messageId")
-    async with _courier(request).transaction() as db:
-        return JSONResponse({"events": await store.events(db, message_id=message_id, count=count)})
+    async with courier_of(request).transaction() as db:
+        return JSONResponse(await store.events(db, read_query(request.query_params)))
 
 
-async def keys(request: Request) -> Response:
-    """Show the signing keys."""
-    held: Keys = request.app.state.keys
+async def show_keys(request: Request) -> Response:
+    """Show the signing keys, after a rotation where one is asked for."""
+    held: SigningKeys = request.app.state.keys
+    if request.method == "POST":
+        held.rotate()
     return JSONResponse({"current": held.current, "next": held.next})
 
 
-async def healthz(_request: Request) -> Response:
-    """Say that the server is up."""
-    return JSONResponse({"ok": True})
+async def healthz(request: Request) -> Response:
+    """Say whether messages are taken and delivered."""
+    workers: Workers = request.app.state.workers
+    return JSONResponse({"ok": workers.are_up}, status_code=200 if workers.are_up else 503)
 
 
 async def mischief(request: Request) -> Response:
     """Set the delivering side's faults: `{"deliver_twice": 1, "forget_answer": 1}`."""
-    wanted = await _json(request)
-    switches = _courier(request).mischief
-    switches.deliver_twice = int(wanted.get("deliver_twice", 0))
-    switches.forget_answer = int(wanted.get("forget_answer", 0))
+    wanted = parse(SWITCHES, await body_of(request))
+    switches = courier_of(request).mischief
+    switches.deliver_twice = wanted.deliver_twice
+    switches.forget_answer = wanted.forget_answer
     return JSONResponse({"ok": True})
 
 
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError as error:
-        raise Refused("the body is not valid JSON") from error
+async def nothing(request: Request) -> Response:
+    """Say that there is no such path, in QStash's form."""
+    raise Refused(f"this local server has no {request.method} of this path", status=404)
 
 
 def routes() -> list[Route]:
@@ -266,8 +231,8 @@ def routes() -> list[Route]:
         ("DELETE", "/v2/messages/{id}", cancel_message),
         ("DELETE", "/v2/messages", cancel_messages),
         ("GET", "/v2/dlq", list_dead),
-        ("DELETE", "/v2/dlq", delete_dead),
-        ("POST", "/v2/dlq/retry", retry_dead),
+        ("DELETE", "/v2/dlq", delete_many_dead),
+        ("POST", "/v2/dlq/retry", retry_many_dead),
         ("POST", "/v2/dlq/retry/{id}", retry_dead),
         ("GET", "/v2/dlq/{id}", get_dead),
         ("DELETE", "/v2/dlq/{id}", delete_dead),
@@ -278,11 +243,17 @@ def routes() -> list[Route]:
         ("PATCH", "/v2/schedules/{id}/resume", pause_schedule),
         ("POST", "/v2/schedules/{destination:path}", put_schedule),
         ("GET", "/v2/events", events),
-        ("GET", "/v2/keys", keys),
+        ("GET", "/v2/logs", events),
+        ("GET", "/v2/keys", show_keys),
+        ("POST", "/v2/keys/rotate", show_keys),
     ]
-    guarded = [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
     return [
-        *guarded,
+        *(Route(path, guarded(handler), methods=[method]) for method, path, handler in table),
         Route("/healthz", healthz),
-        Route("/_deliveries", mischief, methods=["PUT"]),
+        Route("/_deliveries", answering(mischief), methods=["PUT"]),
+        Route(
+            "/{path:path}",
+            guarded(nothing),
+            methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        ),
     ]

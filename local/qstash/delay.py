@@ -14,12 +14,23 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MOST_MILLISECONDS = 86_400_000.0
-"""A day: QStash waits no longer."""
+MOST_SECONDS = 86_400.0
+"""A day: QStash waits no longer between two attempts."""
 MOST_CHARACTERS = 200
 MOST_NESTED = 20
 
-_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*|\.\d+)|([a-z]+)|([-+*/%(),]))")
+_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*|\.\d+)|([a-z]+)|([-+*/%(),]))", re.ASCII)
+
+
+class BadExpression(ValueError):
+    """It cannot be read, or has no value; the message says what is wrong."""
+
+
+def _round(value: float) -> float:
+    """Halves go away from zero, as in Go; Python's own go to the even neighbour."""
+    return math.copysign(math.floor(abs(value) + 0.5), value)
+
+
 _FUNCTIONS: dict[str, tuple[Callable[..., float], range]] = {
     "pow": (math.pow, range(2, 3)),
     "sqrt": (math.sqrt, range(1, 2)),
@@ -27,21 +38,19 @@ _FUNCTIONS: dict[str, tuple[Callable[..., float], range]] = {
     "exp": (math.exp, range(1, 2)),
     "floor": (math.floor, range(1, 2)),
     "ceil": (math.ceil, range(1, 2)),
-    "round": (round, range(1, 2)),
+    "round": (_round, range(1, 2)),
     "min": (min, range(1, 10)),
     "max": (max, range(1, 10)),
 }
+"""Each with the numbers of arguments that it takes."""
 _SUMS = {"+": operator.add, "-": operator.sub}
 _PRODUCTS = {"*": operator.mul, "/": operator.truediv, "%": math.fmod}
 
 
-class BadExpression(ValueError):
-    """It cannot be read, or has no value; the message says what is wrong."""
-
-
 def default_seconds(retried: int) -> float:
     """QStash's own backoff: min(86400, e^(2.5·n)) before retry n, counted from 1."""
-    return min(86_400.0, math.exp(2.5 * (retried + 1)))
+    # e^12.5 is more than a day already: the bound keeps exp() from overflowing.
+    return min(MOST_SECONDS, math.exp(2.5 * min(retried + 1, 5)))
 
 
 def seconds(expression: str, *, retried: int) -> float:
@@ -53,15 +62,15 @@ def seconds(expression: str, *, retried: int) -> float:
     reader = _Reader(_tokens(expression), float(retried))
     try:
         milliseconds = reader.expression()
+    except BadExpression:
+        raise
     except (ZeroDivisionError, OverflowError, ValueError) as error:
-        if isinstance(error, BadExpression):
-            raise
         raise BadExpression("the expression has no value") from error
     if reader.position != len(reader.tokens):
         raise BadExpression(f"unexpected {reader.tokens[reader.position]!r}")
     if math.isnan(milliseconds):
         raise BadExpression("the expression has no value")
-    return min(max(milliseconds, 0.0), MOST_MILLISECONDS) / 1000
+    return min(max(milliseconds / 1000, 0.0), MOST_SECONDS)
 
 
 def _tokens(expression: str) -> list[str]:
@@ -119,10 +128,10 @@ class _Reader:
             return self.retried
         if word in _FUNCTIONS:
             return self.call(word)
-        try:
+        # By its first character: float() would take the words "inf" and "nan" too.
+        if word[:1].isdigit() or word[:1] == ".":
             return float(word)
-        except ValueError as error:
-            raise BadExpression(f"unexpected {word or 'end'!r}") from error
+        raise BadExpression(f"unexpected {word or 'end'!r}")
 
     def call(self, name: str) -> float:
         self.expect("(")

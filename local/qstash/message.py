@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Self
+
+import httpx
 
 from local.qstash import delay
 
-MOST_RETRIES = 20
+MOST_RETRIES = 5
+"""What the smaller plans allow."""
 DEFAULT_RETRIES = 3
-DEFAULT_TIMEOUT_SECONDS = 900
+MOST_TIMEOUT_SECONDS = 900
 """How long QStash waits for an answer on its smallest plan."""
+MOST_DELAY_SECONDS = 366 * 86_400
+"""A year: no plan delays longer."""
+MOST_PARALLELISM = 10_000
 FORWARD = "upstash-forward-"
-FAILURE_FORWARD = "upstash-failure-callback-forward-"
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_UNIT_SECONDS = (86_400, 3_600, 60, 1)
+CALLBACK = "upstash-callback-"
+FAILURE_CALLBACK = "upstash-failure-callback-"
+CALLBACK_SETTINGS = frozenset({"retries", "retry-delay", "delay", "timeout", "method"})
+"""What may be said of a callback as it is said of a message, beside its forwarded headers."""
+NEVER_FORWARDED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+"""They belong to the connection that a delivery is made on."""
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+"""`1d2h3m4s`, or plain seconds."""
+_UNIT_SECONDS = (86_400, 3_600, 60, 1)
+_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 class Refused(Exception):
@@ -39,16 +52,21 @@ class Draft:
     body: bytes
     method: str = "POST"
     headers: dict[str, str] = field(default_factory=dict)
-    """Those that the destination gets."""
+    """Those that the destination gets, names in lower case."""
     retries: int = DEFAULT_RETRIES
     retry_delay: str | None = None
+    delay_seconds: float = 0.0
+    """Counted from the moment that it is published, or that its schedule fires."""
     not_before: float = 0.0
-    """Unix seconds."""
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    """Unix seconds; set, it overrides the delay."""
+    timeout_seconds: float = MOST_TIMEOUT_SECONDS
     callback: str | None = None
+    """Told about every attempt."""
+    callback_headers: dict[str, str] = field(default_factory=dict)
+    """What a callback is published with: `upstash-retries`, `upstash-forward-…` and so on."""
     failure_callback: str | None = None
-    failure_retries: int = DEFAULT_RETRIES
-    failure_headers: dict[str, str] = field(default_factory=dict)
+    """Told when the message is given up."""
+    failure_callback_headers: dict[str, str] = field(default_factory=dict)
     flow_key: str | None = None
     flow_parallelism: int | None = None
     label: str | None = None
@@ -59,6 +77,11 @@ class Draft:
         """All fields but the body, for a column."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "body"}
 
+    @classmethod
+    def from_json(cls, held: dict[str, Any], body: bytes) -> Self:
+        """Back from a column; fields that an older server wrote and nobody knows are dropped."""
+        return cls(body=body, **{name: held[name] for name in held if name in cls.__slots__})
+
 
 def read(destination: str, headers: Mapping[str, str], body: bytes) -> Draft:
     """Check what was published.
@@ -67,76 +90,94 @@ def read(destination: str, headers: Mapping[str, str], body: bytes) -> Draft:
         Refused: as QStash refuses it.
     """
     given = {name.lower(): value for name, value in headers.items()}
+    _check_values(given)
     flow_key, parallelism = _flow_control(given)
-    deduplication_id = given.get("upstash-deduplication-id")
-    if deduplication_id and ":" in deduplication_id:
-        raise Refused("DeduplicationId cannot contain ':'")
+    callback, callback_headers = _callback(given, CALLBACK)
+    failure_callback, failure_callback_headers = _callback(given, FAILURE_CALLBACK)
     method = given.get("upstash-method", "POST").upper()
     if method not in METHODS:
         raise Refused(f"invalid method: {method[:10]}")
+    if "upstash-queue-name" in given:
+        raise Refused("this local server has no queues")
     return Draft(
         destination=_url(destination, "destination"),
         body=body,
         method=method,
-        headers=_forwarded(given),
-        retries=_count(given, "upstash-retries", most=MOST_RETRIES),
-        retry_delay=_retry_delay(given),
-        not_before=_not_before(given),
-        timeout_seconds=min(
-            _seconds(given.get("upstash-timeout"), DEFAULT_TIMEOUT_SECONDS),
-            DEFAULT_TIMEOUT_SECONDS,
-        ),
-        callback=_optional_url(given, "upstash-callback"),
-        failure_callback=_optional_url(given, "upstash-failure-callback"),
-        failure_retries=_count(given, "upstash-failure-callback-retries", most=MOST_RETRIES),
-        failure_headers={
-            name.removeprefix(FAILURE_FORWARD): value
-            for name, value in given.items()
-            if name.startswith(FAILURE_FORWARD)
-        },
+        headers=forwarded(given),
+        retries=_retries(given.get("upstash-retries")),
+        retry_delay=_retry_delay(given.get("upstash-retry-delay")),
+        delay_seconds=_duration(given.get("upstash-delay"), "delay", default=0.0),
+        not_before=_not_before(given.get("upstash-not-before")),
+        timeout_seconds=_timeout(given.get("upstash-timeout")),
+        callback=callback,
+        callback_headers=callback_headers,
+        failure_callback=failure_callback,
+        failure_callback_headers=failure_callback_headers,
         flow_key=flow_key,
         flow_parallelism=parallelism,
         label=given.get("upstash-label"),
-        deduplication_id=deduplication_id,
+        deduplication_id=_deduplication_id(given, destination, body),
     )
 
 
-def _forwarded(given: Mapping[str, str]) -> dict[str, str]:
+def forwarded(given: Mapping[str, str]) -> dict[str, str]:
+    """The headers that the destination gets, out of all headers with lower-case names."""
     headers = {
         name.removeprefix(FORWARD): value
         for name, value in given.items()
-        if name.startswith(FORWARD)
+        if name.startswith(FORWARD) and name.removeprefix(FORWARD) not in NEVER_FORWARDED
     }
     if "content-type" in given:
         headers.setdefault("content-type", given["content-type"])
     return headers
 
 
+def _check_values(given: Mapping[str, str]) -> None:
+    """Refuse what no HTTP header can carry: a batch brings its headers as JSON."""
+    for name, value in given.items():
+        if _UNSENDABLE.search(name + value):
+            raise Refused(f"invalid header: {name[:60]!r}")
+
+
 def _url(value: str, name: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise Refused(f"invalid {name} url: it cannot be read") from error
+    if url.scheme not in {"http", "https"} or not url.host:
         raise Refused(f"invalid {name} url: it must start with http:// or https://")
     return value
 
 
-def _optional_url(given: Mapping[str, str], name: str) -> str | None:
-    value = given.get(name)
-    return _url(value, name.removeprefix("upstash-")) if value else None
+def _callback(given: Mapping[str, str], prefix: str) -> tuple[str | None, dict[str, str]]:
+    """A callback's URL, and the headers that it will be published with."""
+    name = prefix.removesuffix("-")
+    settings = {
+        f"upstash-{setting}": value
+        for key, value in given.items()
+        if (setting := key.removeprefix(prefix)) != key
+        and (setting in CALLBACK_SETTINGS or setting.startswith("forward-"))
+    }
+    url = given.get(name)
+    if not url:
+        return None, {}
+    _url(url, name.removeprefix("upstash-"))
+    # Read once now, so that a bad setting is refused here and not lost later.
+    read(url, settings, b"")
+    return url, settings
 
 
-def _count(given: Mapping[str, str], name: str, *, most: int) -> int:
-    value = given.get(name)
+def _retries(value: str | None) -> int:
     if value is None:
         return DEFAULT_RETRIES
-    if not value.isdigit():
-        raise Refused(f"invalid {name}: a whole number is expected")
-    if int(value) > most:
-        raise Refused(f"maximum number of retries exceeded: {value[:10]} of {most}")
+    if not _WHOLE.fullmatch(value):
+        raise Refused("invalid retries: a whole number is expected")
+    if int(value) > MOST_RETRIES:
+        raise Refused(f"maximum number of retries exceeded: {value} of {MOST_RETRIES}")
     return int(value)
 
 
-def _retry_delay(given: Mapping[str, str]) -> str | None:
-    expression = given.get("upstash-retry-delay")
+def _retry_delay(expression: str | None) -> str | None:
     if expression is None:
         return None
     try:
@@ -146,28 +187,47 @@ def _retry_delay(given: Mapping[str, str]) -> str | None:
     return expression
 
 
-def _not_before(given: Mapping[str, str]) -> float:
-    if "upstash-not-before" in given:
-        value = given["upstash-not-before"]
-        if not value.isdigit():
-            raise Refused("invalid not before: unix seconds are expected")
-        return float(value)
-    waiting = _seconds(given.get("upstash-delay"), 0)
-    return time.time() + waiting if waiting else 0.0
+def _not_before(value: str | None) -> float:
+    if value is None:
+        return 0.0
+    if not _WHOLE.fullmatch(value) or int(value) > 1 << 34:
+        raise Refused("invalid not before: unix seconds are expected")
+    return float(value)
 
 
-def _seconds(value: str | None, default: float) -> float:
-    """A duration like `1d2h3m4s`, or plain seconds."""
+def _timeout(value: str | None) -> float:
+    seconds = _duration(value, "timeout", default=MOST_TIMEOUT_SECONDS)
+    if not seconds:
+        raise Refused("invalid timeout: it must be longer than nothing")
+    return min(seconds, MOST_TIMEOUT_SECONDS)
+
+
+def _duration(value: str | None, name: str, *, default: float) -> float:
     if value is None:
         return default
-    if value.isdigit():
-        return float(value)
     found = _DURATION.fullmatch(value)
-    if found is None or not value:
-        raise Refused(f"invalid duration: {value[:20]}")
-    return float(
-        sum(int(n) * unit for n, unit in zip(found.groups(), _UNIT_SECONDS, strict=True) if n)
-    )
+    if found is None or not value or len(value) > delay.MOST_CHARACTERS:
+        raise Refused(f"invalid {name}: {value[:20]!r}")
+    parts = zip(found.groups(), _UNIT_SECONDS, strict=True)
+    seconds = sum(int(number) * unit for number, unit in parts if number)
+    if seconds > MOST_DELAY_SECONDS:
+        raise Refused(f"invalid {name}: it must not be longer than a year")
+    return float(seconds)
+
+
+def _deduplication_id(given: Mapping[str, str], destination: str, body: bytes) -> str | None:
+    own = given.get("upstash-deduplication-id")
+    if own:
+        if ":" in own:
+            raise Refused("DeduplicationId cannot contain ':'")
+        return own
+    if given.get("upstash-content-based-deduplication", "").lower() != "true":
+        return None
+    digest = hashlib.sha256(destination.encode() + b"\0" + body)
+    for name in sorted(given):
+        if name.startswith("upstash-") or name == "content-type":
+            digest.update(f"\0{name}\0{given[name]}".encode())
+    return f"content-{digest.hexdigest()}"
 
 
 def _flow_control(given: Mapping[str, str]) -> tuple[str | None, int | None]:
@@ -181,7 +241,7 @@ def _flow_control(given: Mapping[str, str]) -> tuple[str | None, int | None]:
         if name in {"rate", "ratePerSecond", "period"}:
             raise Refused("this local server keeps parallelism only, not rates")
         if name == "parallelism":
-            if not value.isdigit() or int(value) < 1:
+            if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= MOST_PARALLELISM:
                 raise Refused("invalid flow control value: parallelism must be at least 1")
             parallelism = int(value)
     if parallelism is None:

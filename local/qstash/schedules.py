@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from croniter import croniter
+from psycopg.rows import DictRow
 
 from local.qstash.delivery import Courier
 from local.qstash.message import Draft, Refused
-from local.qstash.store import Connection
+from local.qstash.store import draft_json, milliseconds
+from local.qstash.tables import Connection
 
 LOOK_SECONDS = 0.5
+_CRON = re.compile(r"(?:CRON_TZ=(\S+)\s+)?(\S+(?:\s+\S+){4})", re.ASCII)
+"""Five fields, in UTC where no zone is named."""
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +32,11 @@ async def put(db: Connection, schedule_id: str, cron: str, draft: Draft) -> None
     """Create or replace a schedule.
 
     Raises:
-        Refused: the cron line cannot be read.
+        Refused: the cron line cannot be read, or never comes.
     """
-    if not croniter.is_valid(cron):
-        raise Refused("invalid cron expression")
+    now = time.time()
+    # Each firing is meant: a deduplication id would swallow the second one.
+    kept = replace(draft, schedule_id=schedule_id, deduplication_id=None)
     await db.execute(
         """
         INSERT INTO schedules (id, cron, draft, body, created_at, next_at)
@@ -36,19 +44,26 @@ async def put(db: Connection, schedule_id: str, cron: str, draft: Draft) -> None
         ON CONFLICT (id) DO UPDATE SET cron = excluded.cron, draft = excluded.draft,
             body = excluded.body, next_at = excluded.next_at
         """,
-        [
-            schedule_id,
-            cron,
-            json.dumps(draft.as_json()),
-            draft.body,
-            time.time(),
-            _next(cron, time.time()),
-        ],
+        [schedule_id, cron, json.dumps(kept.as_json()), draft.body, now, next_time(cron, now)],
     )
 
 
-def _next(cron: str, after: float) -> float:
-    return float(croniter(cron, after).get_next(float))
+def next_time(cron: str, after: float) -> float:
+    """When a cron line comes next, in unix seconds.
+
+    Raises:
+        Refused: it cannot be read, or never comes.
+    """
+    found = _CRON.fullmatch(cron.strip())
+    if found is None:
+        raise Refused("invalid cron expression: five fields are expected")
+    try:
+        begin = datetime.fromtimestamp(after, ZoneInfo(found[1] or "UTC"))
+        coming: datetime = croniter(found[2], begin).get_next(datetime)
+    except (ValueError, ZoneInfoNotFoundError, OSError) as error:
+        # OSError: a zone that is named like a folder.
+        raise Refused("invalid cron expression") from error
+    return coming.timestamp()
 
 
 async def publish_due(courier: Courier) -> int:
@@ -62,13 +77,16 @@ async def publish_due(courier: Courier) -> int:
         )
         due = await cursor.fetchall()
         for row in due:
-            draft = Draft(**row["draft"], body=bytes(row["body"]))
-            await courier.publish(db, replace(draft, schedule_id=row["id"]))
+            await courier.publish(db, _draft(row))
             await db.execute(
                 "UPDATE schedules SET last_at = %s, next_at = %s WHERE id = %s",
-                [now, _next(row["cron"], now), row["id"]],
+                [now, next_time(row["cron"], now), row["id"]],
             )
     return len(due)
+
+
+def _draft(row: DictRow) -> Draft:
+    return replace(Draft.from_json(row["draft"], bytes(row["body"])), schedule_id=row["id"])
 
 
 async def keep_publishing(courier: Courier) -> None:
@@ -77,7 +95,7 @@ async def keep_publishing(courier: Courier) -> None:
         try:
             await publish_due(courier)
         except psycopg.Error as error:
-            log.warning("schedules wait: %s", type(error).__name__)
+            log.warning("schedules_wait %s", type(error).__name__)
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -87,21 +105,24 @@ async def listed(db: Connection, *, schedule_id: str | None = None) -> list[dict
         "SELECT * FROM schedules WHERE %(id)s::text IS NULL OR id = %(id)s ORDER BY created_at",
         {"id": schedule_id},
     )
-    return [
-        {
-            "scheduleId": row["id"],
-            "destination": row["draft"]["destination"],
-            "cron": row["cron"],
-            "createdAt": int(row["created_at"] * 1000),
-            "method": row["draft"]["method"],
-            "retries": row["draft"]["retries"],
-            "isPaused": row["paused"],
-            "nextScheduleTime": int(row["next_at"] * 1000),
-            "lastScheduleTime": int(row["last_at"] * 1000) if row["last_at"] else None,
-            "label": row["draft"]["label"],
-        }
-        async for row in cursor
-    ]
+    return [_json(row) for row in await cursor.fetchall()]
+
+
+def _json(row: DictRow) -> dict[str, Any]:
+    draft = _draft(row)
+    shown = {
+        **draft_json(draft),
+        "scheduleId": row["id"],
+        "destination": draft.destination,
+        "cron": row["cron"],
+        "createdAt": milliseconds(row["created_at"]),
+        "retries": draft.retries,
+        "delay": int(draft.delay_seconds) or None,
+        "isPaused": row["paused"],
+        "nextScheduleTime": milliseconds(row["next_at"]),
+        "lastScheduleTime": milliseconds(row["last_at"]) if row["last_at"] else None,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 async def remove(db: Connection, schedule_id: str) -> bool:
@@ -111,13 +132,13 @@ async def remove(db: Connection, schedule_id: str) -> bool:
 
 
 async def pause(db: Connection, schedule_id: str, *, paused: bool) -> bool:
-    """Pause or resume; what came due meanwhile is not made up for."""
-    cursor = await db.execute("SELECT cron FROM schedules WHERE id = %s", [schedule_id])
+    """Pause or resume; what came due meanwhile is not made up for. False: there is none."""
+    cursor = await db.execute("SELECT cron FROM schedules WHERE id = %s FOR UPDATE", [schedule_id])
     row = await cursor.fetchone()
     if row is None:
         return False
     await db.execute(
         "UPDATE schedules SET paused = %s, next_at = %s WHERE id = %s",
-        [paused, _next(row["cron"], time.time()), schedule_id],
+        [paused, next_time(row["cron"], time.time()), schedule_id],
     )
     return True

@@ -1,71 +1,25 @@
-"""Messages, dead letters, schedules and events as rows, beside the job library's own tables."""
+"""Messages, what is remembered of their deduplication ids, and their events, as rows."""
 
 from __future__ import annotations
 
 import base64
 import json
-import secrets
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from local.qstash.message import Draft
+from local.qstash.asked import Asked
+from local.qstash.message import Draft, Refused
+from local.qstash.tables import Connection, new_id
 
-SCHEMA = "qstash"
 DEDUPLICATION_SECONDS = 600
 """QStash remembers a deduplication id for ten minutes."""
 KEEP_SECONDS = 3 * 86_400
 """Messages that are over, and events, are kept so long."""
-
-Connection = AsyncConnection[DictRow]
-
-TABLES: LiteralString = """
-CREATE TABLE IF NOT EXISTS messages (
-    id text PRIMARY KEY,
-    draft jsonb NOT NULL,
-    body bytea NOT NULL,
-    created_at float8 NOT NULL,
-    state text NOT NULL DEFAULT 'ACTIVE',
-    retried int NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS deduplication (
-    id text PRIMARY KEY,
-    message_id text NOT NULL,
-    expires_at float8 NOT NULL
-);
-CREATE TABLE IF NOT EXISTS dead_letters (
-    id text PRIMARY KEY,
-    message_id text NOT NULL REFERENCES messages ON DELETE CASCADE,
-    at float8 NOT NULL,
-    response_status int NOT NULL,
-    response_headers jsonb NOT NULL,
-    response_body bytea NOT NULL
-);
-CREATE TABLE IF NOT EXISTS schedules (
-    id text PRIMARY KEY,
-    cron text NOT NULL,
-    draft jsonb NOT NULL,
-    body bytea NOT NULL,
-    created_at float8 NOT NULL,
-    next_at float8 NOT NULL,
-    last_at float8,
-    paused bool NOT NULL DEFAULT false
-);
-CREATE TABLE IF NOT EXISTS events (
-    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at float8 NOT NULL,
-    message_id text NOT NULL,
-    state text NOT NULL,
-    url text NOT NULL,
-    label text,
-    response_status int,
-    next_at float8
-);
-CREATE INDEX IF NOT EXISTS events_message ON events (message_id);
-"""
+MOST_EVENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +29,11 @@ class Stored:
     id: str
     draft: Draft
     created_at: float
+    """Unix seconds."""
     state: str
     retried: int
+    due_at: float
+    """Unix seconds: the next attempt may not begin before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +41,28 @@ class Answer:
     """What the destination said last; status 0 where it said nothing."""
 
     status: int
-    headers: dict[str, str]
+    headers: dict[str, list[str]]
+    """Names in lower case."""
     body: bytes
+    error: str | None = None
+    """Why there is no answer."""
 
 
-def new_id(kind: str) -> str:
-    """An id in the order of time."""
-    return f"{kind}_{int(time.time() * 1000):012x}{secrets.token_hex(6)}"
-
-
-async def add(db: Connection, draft: Draft) -> tuple[str, bool]:
-    """Store a message; its id, and whether an earlier one with its deduplication id stands."""
-    message_id = new_id("msg")
+async def add(db: Connection, draft: Draft) -> tuple[Stored, bool]:
+    """Store a message; it, and whether it is an earlier one with its deduplication id."""
+    now = time.time()
+    placed = replace(draft, not_before=draft.not_before or now + draft.delay_seconds)
+    stored = Stored(new_id("msg"), placed, now, "ACTIVE", 0, placed.not_before)
     if draft.deduplication_id:
-        known = await _deduplicated(db, draft.deduplication_id, message_id)
-        if known != message_id:
-            return known, True
+        known = await _deduplicated(db, draft.deduplication_id, stored.id)
+        if known != stored.id:
+            return replace(stored, id=known), True
     await db.execute(
-        "INSERT INTO messages (id, draft, body, created_at) VALUES (%s, %s, %s, %s)",
-        [message_id, json.dumps(draft.as_json()), draft.body, time.time()],
+        "INSERT INTO messages (id, draft, body, created_at, due_at) VALUES (%s, %s, %s, %s, %s)",
+        [stored.id, json.dumps(placed.as_json()), draft.body, now, stored.due_at],
     )
-    await note(db, message_id, "CREATED", draft)
-    return message_id, False
+    await note(db, stored, "CREATED", next_at=stored.due_at)
+    return stored, False
 
 
 async def _deduplicated(db: Connection, deduplication_id: str, message_id: str) -> str:
@@ -134,26 +91,31 @@ async def find(db: Connection, message_id: str, *, lock: bool = False) -> Stored
         query += " FOR UPDATE"
     cursor = await db.execute(query, [message_id])
     row = await cursor.fetchone()
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
-def _stored(row: DictRow) -> Stored:
+def stored_of(row: DictRow) -> Stored:
+    """A row of `messages` as a value."""
     return Stored(
         row["id"],
-        Draft(**row["draft"], body=bytes(row["body"])),
+        Draft.from_json(row["draft"], bytes(row["body"])),
         row["created_at"],
         row["state"],
         row["retried"],
+        row["due_at"],
     )
 
 
-async def set_state(
-    db: Connection, message_id: str, state: str, *, retried: int | None = None
-) -> None:
-    """Say where a message stands."""
+async def finish(db: Connection, message_id: str, state: str) -> None:
+    """Nothing more is to be done for a message."""
+    await db.execute("UPDATE messages SET state = %s WHERE id = %s", [state, message_id])
+
+
+async def put_off(db: Connection, message_id: str, *, until: float) -> None:
+    """The attempt failed; the next may begin at `until`, in unix seconds."""
     await db.execute(
-        "UPDATE messages SET state = %s, retried = coalesce(%s, retried) WHERE id = %s",
-        [state, retried, message_id],
+        "UPDATE messages SET retried = retried + 1, due_at = %s WHERE id = %s",
+        [until, message_id],
     )
 
 
@@ -162,78 +124,14 @@ async def cancel(db: Connection, message_ids: list[str] | None) -> int:
     cursor = await db.execute(
         """
         UPDATE messages SET state = 'CANCELED'
-         WHERE state = 'ACTIVE' AND (%(all)s OR id = ANY(%(ids)s))
+         WHERE state = 'ACTIVE' AND (%(all)s OR id = ANY(%(ids)s)) RETURNING *
         """,
         {"all": message_ids is None, "ids": message_ids or []},
     )
-    return cursor.rowcount
-
-
-async def bury(db: Connection, stored: Stored, answer: Answer) -> str:
-    """Make a dead letter of a message; its id."""
-    dead_id = new_id("dlq")
-    await set_state(db, stored.id, "FAILED")
-    await db.execute(
-        "INSERT INTO dead_letters VALUES (%s, %s, %s, %s, %s, %s)",
-        [
-            dead_id,
-            stored.id,
-            time.time(),
-            answer.status,
-            json.dumps(answer.headers),
-            answer.body,
-        ],
-    )
-    await note(db, stored.id, "FAILED", stored.draft, status=answer.status)
-    return dead_id
-
-
-async def dead_letters(
-    db: Connection, *, before: str | None, count: int, filters: dict[str, str]
-) -> list[dict[str, Any]]:
-    """Dead letters, newest first, in QStash's form."""
-    cursor = await db.execute(
-        """
-        SELECT d.id AS dead_id, d.response_status, d.response_headers, d.response_body, m.*
-          FROM dead_letters d JOIN messages m ON m.id = d.message_id
-         WHERE (%(before)s::text IS NULL OR d.id < %(before)s)
-           AND (%(dlqId)s::text IS NULL OR d.id = %(dlqId)s)
-           AND (%(messageId)s::text IS NULL OR m.id = %(messageId)s)
-           AND (%(url)s::text IS NULL OR m.draft->>'destination' = %(url)s)
-           AND (%(label)s::text IS NULL OR m.draft->>'label' = %(label)s)
-           AND (%(responseStatus)s::int IS NULL OR d.response_status = %(responseStatus)s::int)
-         ORDER BY d.id DESC LIMIT %(count)s
-        """,
-        {
-            **dict.fromkeys(["dlqId", "messageId", "url", "label", "responseStatus"]),
-            **filters,
-            "before": before,
-            "count": count,
-        },
-    )
-    return [_dead_json(row) async for row in cursor]
-
-
-def _dead_json(row: DictRow) -> dict[str, Any]:
-    return {
-        **message_json(_stored(row)),
-        "dlqId": row["dead_id"],
-        "responseStatus": row["response_status"],
-        "responseHeader": {name: [value] for name, value in row["response_headers"].items()},
-        "responseBody": bytes(row["response_body"]).decode(errors="replace"),
-    }
-
-
-async def take_dead(db: Connection, dead_ids: list[str]) -> list[Stored]:
-    """Remove dead letters, for deleting or retrying; the messages behind them."""
-    cursor = await db.execute(
-        """
-        WITH gone AS (DELETE FROM dead_letters WHERE id = ANY(%s) RETURNING message_id)
-        SELECT m.* FROM messages m JOIN gone ON gone.message_id = m.id
-        """,
-        [dead_ids],
-    )
-    return [_stored(row) async for row in cursor]
+    stopped = [stored_of(row) for row in await cursor.fetchall()]
+    for stored in stopped:
+        await note(db, stored, "CANCELED")
+    return len(stopped)
 
 
 def message_json(stored: Stored) -> dict[str, Any]:
@@ -242,69 +140,137 @@ def message_json(stored: Stored) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "messageId": stored.id,
         "url": draft.destination,
-        "method": draft.method,
-        "header": {name: [value] for name, value in draft.headers.items()},
         "maxRetries": draft.retries,
-        "notBefore": int(draft.not_before * 1000),
-        "createdAt": int(stored.created_at * 1000),
+        "notBefore": milliseconds(draft.not_before),
+        "createdAt": milliseconds(stored.created_at),
+        **draft_json(draft),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def draft_json(draft: Draft) -> dict[str, Any]:
+    """What messages and schedules show alike; None where there is nothing to show."""
+    shown: dict[str, Any] = {
+        "method": draft.method,
+        "header": header_json(draft.headers),
         "callback": draft.callback,
         "failureCallback": draft.failure_callback,
         "scheduleId": draft.schedule_id,
         "retryDelayExpression": draft.retry_delay,
         "label": draft.label,
+        "timeout": int(draft.timeout_seconds),
+        **text_json("body", draft.body),
     }
-    try:
-        shown["body"] = draft.body.decode()
-    except UnicodeDecodeError:
-        shown["bodyBase64"] = base64.b64encode(draft.body).decode()
     if draft.flow_key:
         shown |= {"flowControlKey": draft.flow_key, "parallelism": draft.flow_parallelism}
-    return {name: value for name, value in shown.items() if value is not None}
+    return shown
+
+
+def header_json(headers: dict[str, str] | dict[str, list[str]]) -> dict[str, list[str]]:
+    """Headers in QStash's form: names as Go writes them, a list of values for each."""
+    return {
+        name.title(): [value] if isinstance(value, str) else value
+        for name, value in headers.items()
+    }
+
+
+def text_json(name: str, content: bytes) -> dict[str, str]:
+    """Bytes under a name, as text where they are UTF-8, else in base64 under another name."""
+    try:
+        return {name: content.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}Base64": base64.b64encode(content).decode()}
+
+
+def milliseconds(seconds: float) -> int:
+    """Unix seconds as QStash shows times."""
+    return int(seconds * 1000)
 
 
 async def note(
     db: Connection,
-    message_id: str,
+    stored: Stored,
     state: str,
-    draft: Draft,
     *,
-    status: int | None = None,
+    answer: Answer | None = None,
     next_at: float | None = None,
 ) -> None:
     """Append an event."""
+    draft = stored.draft
     await db.execute(
-        "INSERT INTO events (at, message_id, state, url, label, response_status, next_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        [time.time(), message_id, state, draft.destination, draft.label, status, next_at],
+        "INSERT INTO events (at, message_id, state, url, label, schedule_id, response_status,"
+        " error, next_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            time.time(),
+            stored.id,
+            state,
+            draft.destination,
+            draft.label,
+            draft.schedule_id,
+            answer.status if answer else None,
+            answer.error if answer else None,
+            next_at,
+        ],
     )
 
 
-async def events(db: Connection, *, message_id: str | None, count: int) -> list[dict[str, Any]]:
-    """Events, newest first, in QStash's form."""
+async def events(db: Connection, asked: Asked) -> dict[str, Any]:
+    """A page of events, newest first, in QStash's form.
+
+    Raises:
+        Refused: the cursor is none of ours.
+    """
+    if asked.cursor is not None and not re.fullmatch("[0-9]{1,18}", asked.cursor):
+        raise Refused("invalid cursor")
+    count = min(asked.count or MOST_EVENTS, MOST_EVENTS)
     cursor = await db.execute(
-        "SELECT * FROM events WHERE %(id)s::text IS NULL OR message_id = %(id)s"
-        " ORDER BY number DESC LIMIT %(count)s",
-        {"id": message_id, "count": count},
+        """
+        SELECT * FROM events
+         WHERE (%(cursor)s::int8 IS NULL OR number < %(cursor)s::int8)
+           AND (%(message_id)s::text[] IS NULL OR message_id = ANY(%(message_id)s))
+           AND (%(message_ids)s::text[] IS NULL OR message_id = ANY(%(message_ids)s))
+           AND (%(state)s::text[] IS NULL OR state = ANY(%(state)s))
+           AND (%(url)s::text[] IS NULL OR url = ANY(%(url)s))
+           AND (%(label)s::text[] IS NULL OR label = ANY(%(label)s))
+           AND (%(schedule_id)s::text[] IS NULL OR schedule_id = ANY(%(schedule_id)s))
+           AND (%(from_date)s::float8 IS NULL OR at >= %(from_date)s)
+           AND (%(to_date)s::float8 IS NULL OR at <= %(to_date)s)
+         ORDER BY number DESC LIMIT %(limit)s
+        """,
+        {**asked.values(), "limit": count + 1},
     )
-    return [
-        {
-            "time": int(row["at"] * 1000),
-            "messageId": row["message_id"],
-            "state": row["state"],
-            "url": row["url"],
-            "label": row["label"],
-            "responseStatus": row["response_status"] or 0,
-            "nextDeliveryTime": int(row["next_at"] * 1000) if row["next_at"] else None,
-        }
-        async for row in cursor
-    ]
+    found = await cursor.fetchall()
+    answer: dict[str, Any] = {"events": [_event_json(row) for row in found[:count]]}
+    if len(found) > count:
+        answer["cursor"] = str(found[count - 1]["number"])
+    return answer
+
+
+def _event_json(row: DictRow) -> dict[str, Any]:
+    shown = {
+        "time": milliseconds(row["at"]),
+        "messageId": row["message_id"],
+        "state": row["state"],
+        "url": row["url"],
+        "label": row["label"],
+        "scheduleId": row["schedule_id"],
+        "responseStatus": row["response_status"],
+        "error": row["error"],
+        "nextDeliveryTime": milliseconds(row["next_at"]) if row["next_at"] else None,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 async def forget_old(db: Connection) -> None:
-    """Delete what is over and old."""
+    """Delete what is over and old; dead letters stay until somebody deletes them."""
     old = time.time() - KEEP_SECONDS
     await db.execute(
-        "DELETE FROM messages WHERE state IN ('DELIVERED', 'CANCELED') AND created_at < %s", [old]
+        """
+        DELETE FROM messages m
+         WHERE state <> 'ACTIVE' AND created_at < %s
+           AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.message_id = m.id)
+        """,
+        [old],
     )
     await db.execute("DELETE FROM events WHERE at < %s", [old])
     await db.execute("DELETE FROM deduplication WHERE expires_at < %s", [time.time()])
