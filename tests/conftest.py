@@ -43,7 +43,13 @@ from local.postgres import running_postgres  # noqa: E402 - after the purge
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "rostrum_template"
 
-pytest_plugins = ["tests.standins", "tests.world", "tests.backend.api", "tests.dashboard.screen"]
+pytest_plugins = [
+    "tests.standins",
+    "tests.world",
+    "tests.backend.api",
+    "tests.dashboard.screen",
+    "tests.stack",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,171 @@
+"""What a person sees: a real Chromium on a whole running stack, with real speech."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.stack import ROOT, RunningStack
+from tests.talks import RATE, encode
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+HELLO = ROOT / "tests" / "audio" / "hello.ogg"
+IMAGES = ROOT / "docs" / "images"
+SECONDS = 1000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.speech,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="Chromium is missing: apt-get install chromium",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A Chromium whose microphone hears `hello.ogg`."""
+    spoken = tmp_path_factory.mktemp("microphone") / "hello.wav"
+    with av.open(str(HELLO)) as container:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        frames = [*container.decode(audio=0), None]
+        parts = [f.to_ndarray()[0] for frame in frames for f in resampler.resample(frame)]
+    spoken.write_bytes(encode(np.concatenate(parts)))
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[*FLAGS, f"--use-file-for-fake-audio-capture={spoken}%noloop"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A fresh page; afterwards it must not show an exception."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["microphone"]
+    )
+    opened = context.new_page()
+    opened.set_default_timeout(30 * SECONDS)
+    yield opened
+    opened.screenshot(path=tmp_path / "last.png")
+    assert opened.get_by_test_id("stException").count() == 0
+    context.close()
+
+
+def picture(page: Page, name: str, tmp_path: Path) -> None:
+    """Take a picture; into the docs only where somebody asks for it."""
+    wanted = os.environ.get("UPDATE_SCREENSHOTS")
+    page.screenshot(path=(IMAGES if wanted else tmp_path) / name)
+
+
+def test_the_sample_is_shown_whole_in_a_deep_link(
+    stack: RunningStack, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{stack.dashboard}/session?id={stack.sample_id}")
+
+    expect(page.get_by_role("heading", name="Sample talk")).to_be_visible()
+    expect(page.get_by_role("heading", name="Completed")).to_be_visible()
+    expect(page.get_by_text("Hello everyone").first).to_be_visible()
+    expect(page.locator("mark").first).to_be_visible()
+    expect(page.get_by_text("rules answered, not a language model").first).to_be_visible()
+    picture(page, "dashboard.png", tmp_path)
+
+
+def test_a_file_is_uploaded_and_watched_until_it_is_completed(
+    stack: RunningStack, page: Page
+) -> None:
+    page.goto(f"{stack.dashboard}/upload")
+    page.locator("input[type=file]").set_input_files(str(HELLO))
+    expect(page.get_by_text("hello.ogg")).to_be_visible()
+    page.get_by_label("Learner id").fill("browser-learner")
+    page.get_by_label("Title (optional)").fill("Bridges")
+    page.get_by_label("Title (optional)").press("Tab")
+    page.get_by_role("button", name="Upload 1 recording").click()
+    page.get_by_text("open its session").click()
+
+    expect(page.get_by_role("heading", name="Bridges")).to_be_visible()
+    expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text("bridges and rivers").first).to_be_visible()
+    expect(page.get_by_text("Audio deleted").first).to_be_visible()
+
+
+def test_a_recording_from_the_microphone_is_processed(stack: RunningStack, page: Page) -> None:
+    page.goto(f"{stack.dashboard}/upload")
+    page.get_by_label("Learner id").fill("microphone-learner")
+    page.get_by_label("Learner id").press("Tab")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(5 * SECONDS)
+    page.get_by_role("button", name=re.compile("Stop")).click()
+    page.get_by_role("button", name="Upload 1 recording").click()
+    page.get_by_text("open its session").click()
+
+    expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text("bridges").first).to_be_visible()
+
+
+def test_a_row_of_the_list_opens_its_session(
+    stack: RunningStack, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{stack.dashboard}/?learner=demo-learner")
+    expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    picture(page, "sessions.png", tmp_path)
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 17, box["y"] + 53)
+
+    expect(page.get_by_role("heading", name="Sample talk")).to_be_visible()
+    assert stack.sample_id in page.url
+
+
+def test_analyse_again_is_watched_until_it_is_completed(stack: RunningStack, page: Page) -> None:
+    page.goto(f"{stack.dashboard}/session?id={stack.sample_id}")
+    page.get_by_role("button", name="Analyse again").click()
+
+    expect(page.get_by_role("heading", name="Completed")).to_be_visible()
+    expect(page.get_by_role("button", name="Analyse again")).to_be_enabled()
+
+
+def test_filters_are_kept_in_the_address_bar(stack: RunningStack, page: Page) -> None:
+    page.goto(stack.dashboard)
+    page.get_by_label("Learner", exact=True).fill("demo-learner")
+    page.get_by_label("Learner", exact=True).press("Enter")
+
+    expect(page).to_have_url(re.compile(r"learner=demo-learner"))
+    page.reload()
+    expect(page.get_by_label("Learner", exact=True)).to_have_value("demo-learner")
+    page.get_by_role("button", name="Clear").click()
+    expect(page).not_to_have_url(re.compile("learner"))
+
+
+def test_a_narrow_dark_screen_shows_the_session(stack: RunningStack, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 375, "height": 800}, color_scheme="dark")
+    narrow = context.new_page()
+    narrow.goto(f"{stack.dashboard}/session?id={stack.sample_id}")
+
+    expect(narrow.get_by_role("heading", name="Sample talk")).to_be_visible(timeout=30 * SECONDS)
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 375
+    context.close()
