@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -141,8 +142,10 @@ def _check_values(given: Mapping[str, str]) -> None:
 
 def _url(value: str, name: str) -> str:
     try:
+        # Two readers, each stricter than the other somewhere: the second one will send it.
+        urlsplit(value)
         url = httpx.URL(value)
-    except httpx.InvalidURL as error:
+    except (ValueError, httpx.InvalidURL) as error:
         raise Refused(f"invalid {name} url: it cannot be read") from error
     if url.scheme not in {"http", "https"} or not url.host:
         raise Refused(f"invalid {name} url: it must start with http:// or https://")
