@@ -34,7 +34,8 @@ from local.qstash.sender import Sender
 from local.qstash.signature import SigningKeys
 from local.qstash.tables import Connection
 
-POOL_WAIT_SECONDS = 5.0
+POOL_WAIT_SECONDS = 1.0
+"""A publisher learns so soon that the database is away."""
 
 
 def main() -> None:

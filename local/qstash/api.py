@@ -205,6 +205,8 @@ async def show_keys(request: Request) -> Response:
 async def healthz(request: Request) -> Response:
     """Say whether messages are taken and delivered."""
     workers: Workers = request.app.state.workers
+    async with courier_of(request).transaction() as db:
+        await db.execute("SELECT 1")
     return JSONResponse({"ok": workers.are_up}, status_code=200 if workers.are_up else 503)
 
 
@@ -249,7 +251,7 @@ def routes() -> list[Route]:
     ]
     return [
         *(Route(path, guarded(handler), methods=[method]) for method, path, handler in table),
-        Route("/healthz", healthz),
+        Route("/healthz", answering(healthz)),
         Route("/_deliveries", answering(mischief), methods=["PUT"]),
         Route(
             "/{path:path}",

@@ -18,7 +18,7 @@ from local.qstash.delivery import FLOW, FREE
 from local.qstash.tables import SCHEMA, TABLES
 
 OWNER_LOCK = 0x05_7A_54
-OWNING_SECONDS = 2.0
+OWNING_SECONDS = 1.0
 """How long a lock is waited for: Postgres may notice a moment late that its holder was killed."""
 AGAIN_SECONDS = 0.5
 POOL_SIZE = 10

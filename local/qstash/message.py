@@ -26,13 +26,28 @@ CALLBACK = "upstash-callback-"
 FAILURE_CALLBACK = "upstash-failure-callback-"
 CALLBACK_SETTINGS = frozenset({"retries", "retry-delay", "delay", "timeout", "method"})
 """What may be said of a callback as it is said of a message, beside its forwarded headers."""
-NEVER_FORWARDED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+NEVER_FORWARDED = frozenset(
+    [
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
 """They belong to the connection that a delivery is made on."""
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 """`1d2h3m4s`, or plain seconds."""
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+"""What HTTP lets a header be called, in lower case."""
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
@@ -136,7 +151,7 @@ def forwarded(given: Mapping[str, str]) -> dict[str, str]:
 def _check_values(given: Mapping[str, str]) -> None:
     """Refuse what no HTTP header can carry: a batch brings its headers as JSON."""
     for name, value in given.items():
-        if _UNSENDABLE.search(name + value):
+        if not _NAME.fullmatch(name.removeprefix(FORWARD)) or _UNSENDABLE.search(value):
             raise Refused(f"invalid header: {name[:60]!r}")
 
 

@@ -224,6 +224,9 @@ def test_headers_become_a_message(headers: dict[str, str], expected: dict[str, A
         {"Upstash-Queue-Name": "q"},
         {"Upstash-Forward-X": "a\r\nb"},
         {"Upstash-Forward-X": "a\0"},
+        {"Upstash-Forward-": "a"},
+        {"Upstash-Forward-X Y": "a"},
+        {"": "a"},
         {"Upstash-Forward-X": "日本"},
     ],
 )
