@@ -54,4 +54,6 @@ lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## delete .venv and the local stack's data
+	@# Where root's folders are closed to others, Postgres keeps its cluster elsewhere.
+	-test -f .data/postgres/cluster.path && rm -rf "$$(cat .data/postgres/cluster.path)"
 	rm -rf $(VENV) .data

@@ -58,6 +58,24 @@ def start(
         )
 
 
+Started = Callable[[subprocess.Popen[bytes], Path], None]
+"""Told of a server that was started, and its log: for whoever watches that it lives."""
+
+
+def nobody_watches(_process: subprocess.Popen[bytes], _log: Path) -> None:
+    """For callers who notice a dead server soon enough by using it."""
+
+
+def stay(process: subprocess.Popen[bytes], log: Path, *, name: str) -> None:
+    """Wait for as long as a server lives.
+
+    Raises:
+        PartFailed: it ended.
+    """
+    status = process.wait()
+    raise PartFailed(f"{name} ended with status {status}. Its last words are in {log}.")
+
+
 def wait_until(
     healthy: Callable[[], bool],
     process: subprocess.Popen[bytes],

@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from local.child import PartFailed, start, stop, wait_until
+from local.child import PartFailed, Started, nobody_watches, start, stay, stop, wait_until
 from local.ports import free_port, is_taken
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def running_objects(
     engine: Engine = "weed",
     keys: tuple[str, str] | None = None,
     bucket: str = BUCKET,
+    started: Started = nobody_watches,
 ) -> Iterator[ObjectsServer]:
     """A server on `data_dir` with its bucket made.
 
@@ -77,6 +79,7 @@ def running_objects(
     log = data_dir / f"{engine}.log"
     command, env = (_weed if engine == "weed" else _nanio)(data_dir, port, server)
     process = start(command, log=log, env={**_bare_env(), **env}, death_signal=signal.SIGKILL)
+    started(process, log)
     try:
         wait_until(lambda: _serves(server), process, name="The object store", log=log, seconds=40)
         _make_bucket(server, with_cors=engine == "weed")
@@ -209,10 +212,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     keys = os.environ["R2_ACCESS_KEY_ID"], os.environ["R2_SECRET_ACCESS_KEY"]
     try:
+        served: list[tuple[subprocess.Popen[bytes], Path]] = []
         with running_objects(
-            arguments.data_dir, port=arguments.port, engine=arguments.engine, keys=keys
+            arguments.data_dir,
+            port=arguments.port,
+            engine=arguments.engine,
+            keys=keys,
+            started=lambda process, log: served.append((process, log)),
         ):
-            signal.pause()
+            stay(*served[0], name="The object store")
     except PartFailed as error:
         sys.exit(str(error))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg
 
-from local.child import PartFailed, start, stop, wait_until
+from local.child import PartFailed, Started, nobody_watches, start, stay, stop, wait_until
 from local.ports import free_port
 
 USER = DATABASE = "rostrum"
@@ -48,7 +48,11 @@ FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 
 @contextmanager
 def running_postgres(
-    data_dir: Path, *, port: int | None = None, durable: bool = True
+    data_dir: Path,
+    *,
+    port: int | None = None,
+    durable: bool = True,
+    started: Started = nobody_watches,
 ) -> Iterator[str]:
     """A server on `data_dir`, made where it is new; yields the URL of its database.
 
@@ -71,6 +75,7 @@ def running_postgres(
         # Fast shutdown: clients are cut, everything committed is kept.
         death_signal=signal.SIGINT,
     )
+    started(server, log)
     try:
         url = f"postgresql://{USER}:{password}@127.0.0.1:{port}"
         wait_until(lambda: _is_ready(url), server, name="Postgres", log=log, seconds=30)
@@ -221,8 +226,13 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with running_postgres(arguments.data_dir, port=arguments.port):
-            signal.pause()
+        served: list[tuple[subprocess.Popen[bytes], Path]] = []
+        with running_postgres(
+            arguments.data_dir,
+            port=arguments.port,
+            started=lambda process, log: served.append((process, log)),
+        ):
+            stay(*served[0], name="Postgres")
     except PartFailed as error:
         sys.exit(str(error))
 

@@ -23,7 +23,7 @@ from types import FrameType
 import psutil
 
 from local import demo
-from local.child import PartFailed, answers, start, stop, wait_until
+from local.child import PartFailed, Started, answers, start, stop, wait_until
 from local.objects import running_objects
 from local.ports import is_taken
 from local.postgres import running_postgres
@@ -62,14 +62,23 @@ class Stack:
             _refuse_taken("DASHBOARD_PORT", plan.ports.dashboard)
         with _timed("Postgres", plan.ports.postgres):
             database_url = self._stack.enter_context(
-                running_postgres(plan.data_dir / "postgres", port=plan.ports.postgres)
+                running_postgres(
+                    plan.data_dir / "postgres",
+                    port=plan.ports.postgres,
+                    started=self._watched("Postgres"),
+                )
             )
         self.environment = plan.environment(plan.own.get("DATABASE_URL") or database_url)
         self._begin_vendors()
         with _timed("Object store", plan.ports.objects):
             keys = self.environment["R2_ACCESS_KEY_ID"], self.environment["R2_SECRET_ACCESS_KEY"]
             self._stack.enter_context(
-                running_objects(plan.data_dir / "objects", port=plan.ports.objects, keys=keys)
+                running_objects(
+                    plan.data_dir / "objects",
+                    port=plan.ports.objects,
+                    keys=keys,
+                    started=self._watched("Object store"),
+                )
             )
         with _timed("Tables"):
             self._migrate()
@@ -126,6 +135,12 @@ class Stack:
         ):
             if own:
                 print(f"  {name:<14} your own service: the stand-in stays off", flush=True)
+
+    def _watched(self, name: str) -> Started:
+        def keep(process: subprocess.Popen[bytes], log: Path) -> None:
+            self._parts[name] = (process, log)
+
+        return keep
 
     def _begin(self, name: str, *command: str) -> None:
         log = self._logs / f"{name.lower()}.log"

@@ -39,6 +39,7 @@ import pytest  # noqa: E402 - after the purge
 
 from local.objects import ObjectsServer, running_objects  # noqa: E402 - after the purge
 from local.postgres import running_postgres  # noqa: E402 - after the purge
+from tests.folders import open_folder  # noqa: E402 - after the purge
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "rostrum_template"
@@ -52,10 +53,17 @@ pytest_plugins = [
 ]
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An open folder for one test."""
+    with open_folder() as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A Postgres of this test run's own: the URL of its maintenance database."""
-    with running_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+    with open_folder() as folder, running_postgres(folder, durable=False) as url:
         yield url
 
 

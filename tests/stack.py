@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.ports import free_port
+from tests.folders import open_folder
 
 ROOT = Path(__file__).parent.parent
 SECONDS_TO_START = 120
@@ -95,8 +96,9 @@ def stop_stack(stack: RunningStack, *, by: signal.Signals = signal.SIGINT) -> in
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """A stack that runs for the whole test session."""
-    running = start_stack(stack_env(tmp_path_factory.mktemp("stack")))
-    yield running
-    stop_stack(running)
+    with open_folder() as folder:
+        running = start_stack(stack_env(folder))
+        yield running
+        stop_stack(running)

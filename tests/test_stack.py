@@ -118,6 +118,22 @@ def test_a_port_that_is_none_is_a_sentence(tmp_path: Path, value: str) -> None:
     assert "BACKEND_PORT must be a port number" in done.stderr
 
 
+@pytest.mark.parametrize("part", ["Analyst", "Postgres"])
+def test_a_part_that_dies_ends_the_stack_with_a_sentence(folder: Path, part: str) -> None:
+    env = stack_env(folder)
+    (folder / "sample.id").write_text("processed before")
+    running = start_stack(env)
+    word = {"Analyst": "local.analyst", "Postgres": "--listen_addresses=127.0.0.1"}[part]
+    for process in psutil.Process(running.process.pid).children():
+        if word in process.cmdline():
+            process.kill()
+
+    assert running.process.wait(30) == 1
+    assert f"{part} ended with status -9" in running.printed
+    assert "Traceback" not in running.printed
+    assert processes_of(str(folder)) == []
+
+
 def processes_of(data_dir: str) -> list[str]:
     """Programs that belong to a stack, by its folder in their command line or environment."""
     found = []
@@ -132,19 +148,19 @@ def processes_of(data_dir: str) -> list[str]:
 
 
 def test_a_killed_stack_leaves_nothing_running_and_starts_again_with_its_data(
-    tmp_path: Path,
+    folder: Path,
 ) -> None:
-    env = stack_env(tmp_path)
+    env = stack_env(folder)
     first = start_stack(env)
     sample = first.sample_id
     first.process.send_signal(signal.SIGKILL)
     first.process.wait(10)
     for _ in range(100):
-        if not processes_of(str(tmp_path)):
+        if not processes_of(str(folder)):
             break
         psutil.wait_procs([], timeout=0)
         signal.sigtimedwait([], 0.1)
-    assert processes_of(str(tmp_path)) == []
+    assert processes_of(str(folder)) == []
 
     second = start_stack(env)
 
@@ -152,4 +168,4 @@ def test_a_killed_stack_leaves_nothing_running_and_starts_again_with_its_data(
     assert session["status"] == "COMPLETED"
     assert "Sample" not in second.printed, "the sample is processed once"
     assert stop_stack(second) == 0
-    assert processes_of(str(tmp_path)) == []
+    assert processes_of(str(folder)) == []
