@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -19,7 +20,8 @@ from local.qstash.tables import SCHEMA, TABLES
 
 OWNER_LOCK = 0x05_7A_54
 OWNING_SECONDS = 1.0
-"""How long a lock is waited for: Postgres may notice a moment late that its holder was killed."""
+"""How long a lock is waited for: Postgres may notice a moment late that its holder was killed.
+And how often we look whether it is ours still."""
 AGAIN_SECONDS = 0.5
 POOL_SIZE = 10
 SHUTDOWN_SECONDS = 2.0
@@ -112,7 +114,10 @@ class Workers:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Deliver for as long as the block lasts."""
-        work = [asyncio.create_task(self._keep_working(queue)) for queue in AT_ONCE]
+        work = [
+            asyncio.create_task(self._keep_owning()),
+            *(asyncio.create_task(self._keep_working(queue)) for queue in AT_ONCE),
+        ]
         try:
             yield
         finally:
@@ -120,6 +125,19 @@ class Workers:
                 task.cancel()
             # Bounded: when Postgres went first, the workers cannot say goodbye to it.
             await asyncio.wait(work, timeout=SHUTDOWN_SECONDS)
+
+    async def _keep_owning(self) -> None:
+        """End the server when its database belongs to another one."""
+        while True:
+            await asyncio.sleep(OWNING_SECONDS)
+            try:
+                await asyncio.to_thread(self._owner.hold)
+            except Taken as taken:
+                log.error("owner_lost %s", taken)  # noqa: TRY400 - the sentence says it all
+                signal.raise_signal(signal.SIGTERM)
+            except psycopg.OperationalError as error:
+                # While the database is away, nobody can own it.
+                log.warning("owner_waits %s", type(error).__name__)
 
     async def _keep_working(self, queue: str) -> None:
         while True:

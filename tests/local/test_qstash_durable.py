@@ -18,6 +18,7 @@ from qstash.errors import QStashError
 from local.child import answers, start, stop, wait_until
 from local.ports import free_port
 from local.postgres import running_postgres
+from local.qstash.engine import OWNER_LOCK
 from tests.local.destination import Destination, Reply
 from tests.local.queueing import event, publish, sdk, states, verify, waits
 from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn, running
@@ -140,25 +141,45 @@ def test_a_stopped_server_leaves_its_messages_to_the_next(
         event(client, message_id, "DELIVERED")
 
 
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
 def test_deliveries_go_on_after_postgres_cut_every_connection(
     empty_database_url: str, destination: Destination, tmp_path: Path
 ) -> None:
-    with killable(empty_database_url, tmp_path / "log") as (process, client):
-        publish(client, destination.url)
-        destination.wait_for(1)
-        plain = empty_database_url.replace("+psycopg", "")
-        with psycopg.connect(plain, autocommit=True) as db:
-            db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+    with (
+        killable(empty_database_url, tmp_path / "log") as (process, client),
+        psycopg.connect(empty_database_url.replace("+psycopg", ""), autocommit=True) as db,
+    ):
+        lock = db.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+        assert lock is not None
+        db.execute(CUT)
         publish(client, destination.url)
         publish(client, destination.url, flow_control={"key": "k", "parallelism": 1})
-        destination.wait_for(3)
+        destination.wait_for(2)
+        deadline = time.monotonic() + 10
+        held = "SELECT objid FROM pg_locks WHERE locktype = 'advisory'"
+        while db.execute(held).fetchone() != lock:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert process.poll() is None
-        with psycopg.connect(plain) as db:
-            locks = db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-            assert locks.fetchone() == (1,)
+
+
+def test_a_server_whose_database_was_taken_by_another_ends(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with (
+        killable(empty_database_url, log) as (process, _),
+        psycopg.connect(empty_database_url.replace("+psycopg", ""), autocommit=True) as db,
+    ):
+        db.execute(CUT)
+        db.execute("SELECT pg_advisory_lock(%s)", [OWNER_LOCK])
+        process.wait(15)
+    assert "Another local QStash server owns this database." in log.read_text()
 
 
 def test_while_postgres_is_away_it_says_so_and_afterwards_it_goes_on(
