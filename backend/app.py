@@ -35,16 +35,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = Services(settings)
         app.state.delivery_threads = anyio.CapacityLimiter(settings.pipeline_parallelism)
+        log.info(
+            "Rostrum's backend starts; the queue is told to deliver to %s", settings.process_url
+        )
         if settings.api_token is None:
             log.warning("API_TOKEN is not set: the API answers on this machine only")
-        yield
-        app.state.services.close()
+        try:
+            yield
+        finally:
+            app.state.services.close()
 
     app = FastAPI(
         title="Rostrum",
         version="0.1.0",
         summary="Recordings of spoken English in, feedback out.",
         lifespan=lifespan,
+        # A redirect would be an answer in another shape, built from the caller's Host header.
+        redirect_slashes=False,
     )
     app.state.metrics = metrics
     errors.install(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import api_response
+from backend.paths import UPLOAD, path_of
 from pipeline.errors import AudioTooLarge, PayloadTooLarge, RostrumError
 from pipeline.settings import Settings
 
@@ -60,14 +61,16 @@ class BodyLimit:
             await api_response(error)(scope, receive, send)
 
     def _limit(self, scope: Scope) -> tuple[int, RostrumError]:
-        if scope["method"] == "POST" and scope["path"] == "/api/sessions":
+        if scope["method"] == "POST" and path_of(scope) == UPLOAD:
             sentence = f"The recording is larger than {self._settings.max_upload_mb} MB."
             return self._settings.max_upload_bytes + FORM_BYTES, AudioTooLarge(sentence)
         return SMALL_BYTES, PayloadTooLarge()
 
 
-def _announced(scope: Scope) -> int:
+def _announced(scope: Scope) -> float:
+    """The Content-Length, 0 where there is none that can be read."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
-    return 0
+            # As a float: it takes any number of digits, where int() refuses thousands.
+            return float(value)
+    return 0.0

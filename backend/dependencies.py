@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Request
 
+from backend.errors import NON_RETRYABLE_HEADER
 from backend.metrics import Metrics
 from backend.schemas import Problem
 from pipeline.errors import InvalidInput, NotFound
@@ -25,12 +26,21 @@ def metrics(request: Request) -> Metrics:
     return held
 
 
-def session_id(session: Annotated[str, Path(alias="id", description="A session's id")]) -> UUID:
+def session_id(
+    request: Request, session: Annotated[str, Path(alias="id", description="A session's id")]
+) -> UUID:
     """The id in the path; what is no id names no session."""
     try:
-        return UUID(session)
+        found = UUID(session)
     except ValueError as error:
         raise NotFound from error
+    return note_session(request, found)
+
+
+def note_session(request: Request, session: UUID) -> UUID:
+    """Let the request's log line name the session."""
+    request.state.session = str(session)
+    return session
 
 
 def no_query(request: Request) -> None:
@@ -47,4 +57,27 @@ NoQuery = Depends(no_query)
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: these answers have the one error shape."""
-    return {status: {"model": Problem} for status in statuses}
+    return {status: {"model": Problem, **_SAID.get(status, {})} for status in statuses}
+
+
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds to wait, where somebody said so.",
+        "schema": {"type": "integer"},
+    }
+}
+_SAID: dict[int, dict[str, Any]] = {
+    400: {"description": "The request lacks what it must have."},
+    401: {"description": "Who calls is not known."},
+    404: {"description": "There is no such thing, or no longer."},
+    409: {"description": "Not as things stand now."},
+    413: {"description": "The body is above its limit."},
+    415: {"description": "Nothing in it can be decoded as audio."},
+    422: {"description": "A value breaks a rule; the sentence names the field."},
+    489: {
+        "description": "No retry can mend it; QStash stops.",
+        "headers": {NON_RETRYABLE_HEADER: {"schema": {"const": "true"}}},
+    },
+    500: {"description": "Something is not set up, or nobody foresaw it."},
+    503: {"description": "Trouble that may pass: try again.", "headers": _RETRY_AFTER},
+}

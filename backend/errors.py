@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from pipeline import errors
 
@@ -63,61 +66,83 @@ TABLE: dict[type[errors.RostrumError], Answer] = {
     errors.Unforeseen: Answer(500, 500, logging.ERROR),
 }
 
-_BY_STATUS = {401: "UNAUTHORIZED", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_PLAIN = {
+    400: ("BAD_REQUEST", "The request cannot be read."),
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
+}
+"""What the framework refuses by itself: its own sentences are no sentences."""
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+"""What may be a field's name. Anything else that stands in its place was typed by somebody."""
 
-log = logging.getLogger(__name__)
+
+class Refusal(JSONResponse):
+    """An answer in the one error shape; tells the request log its code and level."""
+
+    def __init__(
+        self, message: str, code: str, *, status: int, headers: dict[str, str], level: int
+    ) -> None:
+        super().__init__({"error": message, "code": code}, status, headers)
+        self._noted = {"code": code, "level": level}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope.setdefault("state", {}).update(self._noted)
+        await super().__call__(scope, receive, send)
 
 
-def api_response(error: errors.RostrumError) -> JSONResponse:
+def api_response(error: errors.RostrumError) -> Refusal:
     """How the API answers an error."""
-    return _response(error, TABLE[type(error)].api)
+    answer = TABLE[type(error)]
+    return _refusal(error, answer.api, answer.level)
 
 
-def delivery_response(error: errors.RostrumError) -> JSONResponse:
+def delivery_response(error: errors.RostrumError) -> Refusal:
     """How the webhook answers an error, so that the queue does what the error asks for."""
     answer = TABLE[type(error)]
-    log.log(answer.level, "delivery_refused", extra={"code": error.code})
-    response = _response(error, answer.delivery)
+    response = _refusal(error, answer.delivery, answer.level)
     if answer.delivery == NON_RETRYABLE:
         response.headers[NON_RETRYABLE_HEADER] = "true"
     return response
 
 
-def _response(error: errors.RostrumError, status: int) -> JSONResponse:
+def _refusal(error: errors.RostrumError, status: int, level: int) -> Refusal:
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     if status == 401:  # noqa: PLR2004 - HTTP asks for the challenge
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": error.message, "code": error.code}, status, headers)
+    return Refusal(error.message, error.code, status=status, headers=headers, level=level)
 
 
 def install(app: FastAPI) -> None:
     """Give every failure of a handler the one error shape."""
 
     @app.exception_handler(errors.RostrumError)
-    def ours(_request: Request, error: errors.RostrumError) -> JSONResponse:
-        log.log(TABLE[type(error)].level, "request_refused", extra={"code": error.code})
+    def ours(_request: Request, error: errors.RostrumError) -> Refusal:
         return api_response(error)
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        places = [tuple(map(str, fault["loc"])) for fault in error.errors()]
-        if places == [("body", "audio")]:
+    def invalid(_request: Request, error: RequestValidationError) -> Refusal:
+        faults = error.errors()
+        if any(fault["loc"] == ("body", "audio") for fault in faults):
             return api_response(errors.MissingAudio())
-        fault = error.errors()[0]
-        # The rule that was broken, never the value: it may hold a name.
-        where = ".".join(place for place in places[0][1:] if place) or "body"
-        return api_response(errors.InvalidInput(f"{where}: {_rule(fault)}"))
+        return api_response(errors.InvalidInput(_sentence(faults[0])))
 
     @app.exception_handler(HTTPException)
-    def plain(_request: Request, error: HTTPException) -> JSONResponse:
-        code = _BY_STATUS.get(error.status_code, "BAD_REQUEST")
-        body = {"error": str(error.detail), "code": code}
-        return JSONResponse(body, error.status_code, error.headers)
+    def plain(_request: Request, error: HTTPException) -> Refusal:
+        code, sentence = _PLAIN.get(error.status_code, _PLAIN[400])
+        headers = dict(error.headers or {})
+        return Refusal(
+            sentence, code, status=error.status_code, headers=headers, level=logging.INFO
+        )
 
 
-def _rule(fault: dict[str, object]) -> str:
+def _sentence(fault: dict[str, Any]) -> str:
+    """The field and the rule that it breaks; never the value, which may hold a name."""
+    places = [place for place in map(str, fault["loc"][1:]) if place]
+    known = places and all(_FIELD.fullmatch(place) for place in places)
+    where = ".".join(places) if known else str(fault["loc"][0])
     if fault["type"] in {"value_error", "json_invalid"}:
-        return "this value is not valid."
-    return f"{fault['msg']}."
+        return f"{where}: this value is not valid."
+    return f"{where}: {fault['msg']}."

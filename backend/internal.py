@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import anyio
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi.security import APIKeyHeader
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
-from backend.dependencies import MetricsHeld, ServicesHeld, problems
+from backend.dependencies import ServicesHeld, note_session, problems
 from backend.errors import delivery_response
 from backend.request_log import log_unforeseen
 from backend.schemas import DeliveryOut, MarkedOut, SweepOut
@@ -25,6 +24,16 @@ from pipeline.queue import verify_delivery
 from pipeline.sweep import sweep
 
 router = APIRouter(prefix="/api/internal", tags=["queue"], responses=problems(401, 413, 500))
+
+
+signature = APIKeyHeader(
+    name="Upstash-Signature",
+    scheme_name="QStash",
+    description="QStash's token for this very body and address",
+    auto_error=False,
+)
+COUNT_DIGITS = 3
+"""QStash delivers less often than these can say; what is longer says nothing."""
 
 
 class Message(BaseModel):
@@ -41,13 +50,13 @@ class FailureCallback(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    source_body: str = Field(alias="sourceBody")
+    source_body: Base64Bytes = Field(alias="sourceBody")
 
 
 async def signed_body(
     request: Request,
     services: ServicesHeld,
-    upstash_signature: Annotated[str | None, Header()] = None,
+    token: Annotated[str | None, Security(signature)],
 ) -> bytes:
     """The body as received, once its signature was verified for this very address."""
     body = await request.body()
@@ -59,13 +68,21 @@ async def signed_body(
     }
     # What was published, not what arrived: behind a proxy the two differ.
     url = urls[request.url.path.rpartition("/")[2]]
-    verify_delivery(settings, body=body, signature=upstash_signature, url=url, now=services.now())
+    verify_delivery(settings, body=body, signature=token, url=url, now=services.now())
     return body
 
 
 SignedBody = Annotated[bytes, Depends(signed_body)]
 
-_MESSAGE_SCHEMA: dict[str, Any] = {
+_PROCESS_DOCUMENT: dict[str, Any] = {
+    "parameters": [
+        {
+            "in": "header",
+            "name": "Upstash-Retried",
+            "description": "How many deliveries of this message came before.",
+            "schema": {"type": "integer", "default": 0},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -74,13 +91,33 @@ _MESSAGE_SCHEMA: dict[str, Any] = {
                     "type": "object",
                     "required": ["sessionId"],
                     "properties": {
-                        "sessionId": {"type": "string"},
-                        "runId": {"type": "string", "format": "uuid"},
+                        "sessionId": {"type": "string", "minLength": 1},
+                        "runId": {"type": ["string", "null"], "format": "uuid"},
                     },
                 }
             }
         },
-    }
+    },
+}
+_FAILED_DOCUMENT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["sourceBody"],
+                    "properties": {
+                        "sourceBody": {
+                            "type": "string",
+                            "contentEncoding": "base64",
+                            "description": "The message that was given up.",
+                        }
+                    },
+                }
+            }
+        },
+    },
 }
 
 
@@ -90,49 +127,43 @@ _MESSAGE_SCHEMA: dict[str, Any] = {
     response_model=DeliveryOut,
     response_model_exclude_none=True,
     responses=problems(400, 489, 503),
-    openapi_extra=_MESSAGE_SCHEMA,
+    openapi_extra=_PROCESS_DOCUMENT,
 )
-async def process(
-    request: Request,
-    services: ServicesHeld,
-    metrics: MetricsHeld,
-    body: SignedBody,
-    upstash_retried: Annotated[str, Header()] = "0",
-) -> JSONResponse:
+async def process(request: Request, services: ServicesHeld, body: SignedBody) -> JSONResponse:
     """Work until the session is COMPLETED, or say why not, and whether to retry.
 
     The one handler that is not a plain `def`: deliveries last minutes, so they have threads
     of their own and never take those of the API.
     """
     try:
-        delivery = _delivery(body, upstash_retried)
+        delivery = _delivery(body, request.headers.get("upstash-retried", ""))
+        note_session(request, delivery.session_id)
         done = await anyio.to_thread.run_sync(
             partial(process_session, services, delivery),
             limiter=request.app.state.delivery_threads,
         )
     except RostrumError as error:
-        metrics.delivery(error.code)
         return delivery_response(error)
     except Exception as error:  # noqa: BLE001 - recorded on the session; the log gets the cause
         log_unforeseen(error)
-        metrics.delivery(Unforeseen.code)
         return delivery_response(Unforeseen())
     if done.duplicate:
-        metrics.delivery("DUPLICATE")
+        request.state.code = "DUPLICATE"
         return JSONResponse({"ok": True, "duplicate": True})
-    metrics.delivery("COMPLETED")
+    request.state.code = "COMPLETED"
     return JSONResponse({"ok": True, "status": "COMPLETED"})
 
 
 def _delivery(body: bytes, retried: str) -> Delivery:
     """The message, and how many deliveries came before."""
     message = _message(body)
-    try:
-        session_id = UUID(message.session_id)
-    except ValueError:
-        # A session that cannot exist is answered as one that does not.
-        session_id = UUID(int=0)
-    return Delivery(session_id, message.run_id, int(retried) if retried.isdecimal() else 0)
+    return Delivery(_session_of(message), message.run_id, _count_in(retried))
+
+
+def _count_in(retried: str) -> int:
+    """A count of earlier deliveries; what is none counts as the first."""
+    is_count = retried.isascii() and retried.isdigit() and len(retried) <= COUNT_DIGITS
+    return int(retried) if is_count else 0
 
 
 def _message(body: bytes) -> Message:
@@ -142,19 +173,35 @@ def _message(body: bytes) -> Message:
         raise InvalidRequest from error
 
 
+def _session_of(message: Message) -> UUID:
+    try:
+        return UUID(message.session_id)
+    except ValueError:
+        # A session that cannot exist is answered as one that does not.
+        return UUID(int=0)
+
+
 @router.post(
     "/failed",
     summary="Take QStash's failure callback",
     responses=problems(400, 503),
+    openapi_extra=_FAILED_DOCUMENT,
 )
-def failed(services: ServicesHeld, body: SignedBody) -> MarkedOut:
-    """Record that the queue has given a run up; a stale run is ignored."""
+def failed(request: Request, services: ServicesHeld, body: SignedBody) -> MarkedOut:
+    """Record that the queue has given a run up; a stale run is ignored.
+
+    A message that names no run of ours is ignored, too: refusing its callback would only
+    bring the callback again.
+    """
     try:
         callback = FailureCallback.model_validate_json(body)
-        message = _message(base64.b64decode(callback.source_body, validate=True))
-        session_id = UUID(message.session_id)
-    except (ValidationError, binascii.Error, ValueError) as error:
-        raise InvalidRequest("The body is not a failure callback of a run.") from error
+    except ValidationError as error:
+        raise InvalidRequest("The body is not a failure callback.") from error
+    try:
+        message = _message(callback.source_body)
+    except InvalidRequest:
+        return MarkedOut(marked=False)
+    session_id = note_session(request, _session_of(message))
     return MarkedOut(marked=mark_dead(services, session_id, message.run_id))
 
 

@@ -15,12 +15,15 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import api_response
-from backend.metrics import Metrics
+from backend.metrics import Answered, Metrics
+from backend.paths import path_of
 from pipeline.errors import Unforeseen
 
 log = logging.getLogger(__name__)
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Anybody may send any word as a method; each new one would be a new series of metrics."""
 
 
 class RequestLog:
@@ -37,6 +40,8 @@ class RequestLog:
             return
         begun = time.perf_counter()
         status = 0
+        # Handlers, refusals and dependencies leave here what the line is to say.
+        state = scope.setdefault("state", {})
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -50,18 +55,31 @@ class RequestLog:
             log_unforeseen(error)
             if status == 0:
                 await api_response(Unforeseen())(scope, receive, noted)
-        seconds = time.perf_counter() - begun
+        self._write(scope, state, status=status, seconds=time.perf_counter() - begun)
+
+    def _write(self, scope: Scope, state: dict[str, Any], *, status: int, seconds: float) -> None:
         route = _template(scope)
-        self._metrics.request(method=scope["method"], route=route, status=status, seconds=seconds)
+        answered = Answered(
+            method=scope["method"] if scope["method"] in METHODS else "other",
+            route=route,
+            path=path_of(scope),
+            status=status,
+            seconds=seconds,
+            code=state.get("code"),
+        )
+        self._metrics.count(answered)
+        line = {
+            "method": answered.method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "code": answered.code,
+            "session": state.get("session"),
+        }
         log.log(
-            logging.DEBUG if route in QUIET else logging.INFO,
+            logging.DEBUG if route in QUIET else state.get("level", logging.INFO),
             "request",
-            extra={
-                "method": scope["method"],
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1000, 1),
-            },
+            extra={name: value for name, value in line.items() if value is not None},
         )
 
 
@@ -86,6 +104,7 @@ def _hide_messages(
     _logger: Any, _name: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
     """Reduce exceptions that anybody logs to their places."""
+    event.pop("color_message", None)  # uvicorn's second copy for terminals
     failure = event.pop("exc_info", None)
     if isinstance(failure, tuple) and failure[1] is not None:
         event["cause"] = _places(failure[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -42,6 +42,13 @@ IdempotencyKey = Annotated[
 Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
+# With the parameters that browsers' recorders add: `audio/webm;codecs=opus`.
+_MEDIA_TYPE = (
+    r"^[A-Za-z0-9.+_-]+/[A-Za-z0-9.+_-]+"
+    r'( ?; ?[A-Za-z0-9_-]+=([A-Za-z0-9.+_-]+|"[A-Za-z0-9 ,.+_-]*"))*$'
+)
+
+
 class _In(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
@@ -75,8 +82,10 @@ class UploadIn(_In):
     """A recording that the app will send to storage itself."""
 
     user_id: UserId
-    content_type: str = Field(pattern=r"^(audio|video)/[\w.+-]+$", max_length=100)
-    size_bytes: int = Field(ge=1)
+    content_type: str = Field(
+        pattern=_MEDIA_TYPE, max_length=100, description="`audio/…` or `video/…`, as it is sent"
+    )
+    size_bytes: int = Field(ge=1, strict=True)
     title: Title | None = None
     language: Language = "en"
 
@@ -170,6 +179,16 @@ class ProfileOut(Out):
     words_total: int
     minutes_total: float
     patterns: list[PatternOut]
+
+
+class ExportOut(Out):
+    """Everything held on a learner."""
+
+    user_id: str
+    profile: ProfileOut
+    sessions: list[dict[str, Any]] = Field(
+        description="Each session whole, with transcript, insights, metrics, runs and events."
+    )
 
 
 class DeliveryOut(Out):

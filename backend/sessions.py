@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 
-from backend.dependencies import MetricsHeld, NoQuery, ServicesHeld, SessionId, problems
+from backend.dependencies import NoQuery, ServicesHeld, SessionId, note_session, problems
 from backend.detail import RunOut, SessionDetailOut
 from backend.schemas import (
     IdempotencyKey,
@@ -23,32 +23,39 @@ from backend.schemas import (
     session_out,
 )
 from pipeline import intake, review
-from pipeline.errors import MissingAudio
+from pipeline.errors import UnsupportedAudio
 
-router = APIRouter(prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 503))
+router = APIRouter(
+    prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 500, 503)
+)
+
+FORM_LIMITS: Any = {"max_files": 1, "max_fields": 16, "max_part_size": 64 * 1024}
+"""One recording and a few words: nothing else is worth memory."""
 
 
 @router.post(
     "",
     status_code=201,
     summary="Upload a recording",
-    responses={200: {"model": SessionOut}, **problems(400, 413, 415)},
+    responses={
+        200: {"model": SessionOut, "description": "The same Idempotency-Key brought it before."},
+        **problems(400, 413, 415),
+    },
     dependencies=[NoQuery],
+    form_limits=FORM_LIMITS,
 )
 def upload(
     *,
     services: ServicesHeld,
-    metrics: MetricsHeld,
+    request: Request,
     response: Response,
     user_id: Annotated[UserId, Form(alias="userId")],
-    audio: Annotated[UploadFile | None, File()] = None,
+    audio: Annotated[UploadFile, File(description="Any format that FFmpeg reads")],
     title: Annotated[Title | None, Form()] = None,
     language: Annotated[Language, Form()] = "en",
     idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
 ) -> SessionOut:
     """Take the recording and enqueue it. 200: the same Idempotency-Key brought it before."""
-    if audio is None:
-        raise MissingAudio
     uploaded = intake.upload(
         services,
         audio=audio.file,
@@ -57,9 +64,9 @@ def upload(
         language=language,
         idempotency_key=idempotency_key,
     )
-    if uploaded.created:
-        metrics.upload("direct")
-    else:
+    note_session(request, uploaded.session_id)
+    request.state.code = "STORED" if uploaded.created else "REPEATED"
+    if not uploaded.created:
         response.status_code = 200
     return session_out(review.session_row(services, uploaded.session_id))
 
@@ -68,11 +75,13 @@ def upload(
     "/uploads",
     status_code=201,
     summary="Announce a recording",
-    responses=problems(413),
+    responses=problems(400, 413, 415),
     dependencies=[NoQuery],
 )
-def announce(services: ServicesHeld, wanted: UploadIn) -> PresignedOut:
+def announce(services: ServicesHeld, request: Request, wanted: UploadIn) -> PresignedOut:
     """Make a session in CREATED and say where the app may PUT the recording."""
+    if not wanted.content_type.lower().startswith(("audio/", "video/")):
+        raise UnsupportedAudio
     presigned = intake.presign(
         services,
         user_id=wanted.user_id,
@@ -81,6 +90,7 @@ def announce(services: ServicesHeld, wanted: UploadIn) -> PresignedOut:
         title=wanted.title or None,
         language=wanted.language,
     )
+    note_session(request, presigned.session_id)
     short = session_out(review.session_row(services, presigned.session_id))
     return PresignedOut(
         **{name: getattr(short, name) for name in SessionOut.model_fields},
@@ -94,10 +104,10 @@ def announce(services: ServicesHeld, wanted: UploadIn) -> PresignedOut:
     responses=problems(404, 409),
     dependencies=[NoQuery],
 )
-def confirm(services: ServicesHeld, metrics: MetricsHeld, session_id: SessionId) -> SessionOut:
+def confirm(services: ServicesHeld, request: Request, session_id: SessionId) -> SessionOut:
     """The recording was PUT: check it and enqueue the session. Repeating changes nothing."""
     intake.confirm(services, session_id)
-    metrics.upload("presigned")
+    request.state.code = "STORED"
     return session_out(review.session_row(services, session_id))
 
 
@@ -127,7 +137,7 @@ def read(services: ServicesHeld, session_id: SessionId) -> SessionDetailOut:
     "/{id}/runs",
     status_code=202,
     summary="Run a session again",
-    responses=problems(404, 409),
+    responses=problems(400, 404, 409, 413),
     dependencies=[NoQuery],
 )
 def rerun(services: ServicesHeld, session_id: SessionId, wanted: RunIn) -> RunOut:

@@ -92,9 +92,22 @@ def test_a_completed_session_is_not_touched_by_a_late_callback(api: Api) -> None
     assert api.world.detail(session_id).row.status is Status.COMPLETED
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"sourceBody": "%%"}', b'{"sourceBody": "e30="}'])
-def test_a_callback_that_says_nothing_is_a_bad_request(api: Api, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b"\xff", b'{"sourceBody": null}', b'{"sourceBody": 5}'],
+)
+def test_what_is_no_failure_callback_is_a_bad_request(api: Api, body: bytes) -> None:
     assert problem(api.webhook("failed", body)) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("given_up", [b"", b"not json", b"{}", b'{"sessionId": "not-an-id"}'])
+def test_a_given_up_message_that_names_no_session_is_ignored(api: Api, given_up: bytes) -> None:
+    """Such a message was refused; refusing its callback, too, would only bring that again."""
+    body = json.dumps({"sourceBody": base64.b64encode(given_up).decode()}).encode()
+
+    answer = api.webhook("failed", body)
+
+    assert (answer.status_code, answer.json()) == (200, {"ok": True, "marked": False})
 
 
 @pytest.mark.parametrize("path", ["failed", "sweep"])
