@@ -25,6 +25,8 @@ class Api:
 
     client: TestClient
     world: World
+    services: Services
+    """Those of the application itself."""
 
     def upload(self, audio: bytes | None = None, *, key: str | None = None, **form: str) -> Any:
         """POST a recording."""
@@ -67,7 +69,7 @@ def open_api(world: World) -> Iterator[Api]:
         # The world's clock decides leases and tokens here, too.
         app.state.services.close()
         app.state.services = Services(world.services.settings, now=world.clock)
-        yield Api(client, world)
+        yield Api(client, world, app.state.services)
 
 
 @pytest.fixture
