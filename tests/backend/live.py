@@ -1,0 +1,90 @@
+"""The backend as production runs it: uvicorn in a process of its own, on a real port."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import psutil
+from pydantic import SecretStr
+
+from local.child import answers, start, stop, wait_until
+from local.ports import free_port
+from pipeline.settings import Settings
+from tests.world import message, signed
+
+
+@dataclass(frozen=True)
+class Live:
+    """A backend that runs."""
+
+    url: str
+    pid: int
+    log: Path
+    client: httpx2.Client
+
+    def process(self, session_id: UUID | str, **more: Any) -> httpx2.Response:
+        """Deliver a session's message as the queue would."""
+        body = message(session_id)
+        token = signed(body, f"{self.url}/api/internal/process")
+        headers = {"Upstash-Signature": token}
+        return self.client.post("/api/internal/process", content=body, headers=headers, **more)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far; each line is JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    @property
+    def threads(self) -> int:
+        """How many threads it runs."""
+        return psutil.Process(self.pid).num_threads()
+
+    @property
+    def peak_megabytes(self) -> float:
+        """The most memory that it ever held."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def running_backend(settings: Settings, log: Path, **env: str) -> Iterator[Live]:
+    """A server on these settings; `APP_URL` is its own address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start(
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            "backend.app:create_app",
+            "--host=127.0.0.1",
+            f"--port={port}",
+        ],
+        log=log,
+        env={**os.environ, **_environment(settings), "APP_URL": url, **env},
+    )
+    try:
+        wait_until(lambda: answers(f"{url}/healthz"), process, name="The backend", log=log)
+        with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
+            yield Live(url, process.pid, log, client)
+    finally:
+        stop(process)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings as variables of the environment."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in settings
+        if value is not None
+    }
