@@ -232,13 +232,3 @@ def test_a_learner_whose_id_holds_a_slash_or_worse_can_be_read_and_erased(
     assert api.client.get(f"{at}/export").json()["userId"] == user_id
     assert api.client.delete(at).status_code == 204
     assert problem(api.client.get(f"{at}/export")) == (404, "NOT_FOUND")
-
-
-@pytest.mark.parametrize("kind", ["audio/webm;codecs=opus", 'video/mp4; codecs="avc1, mp4a.40.2"'])
-def test_a_recorder_may_send_its_recording_with_the_type_that_it_tells(api: Api, kind: str) -> None:
-    wanted = {"userId": "ann", "contentType": kind, "sizeBytes": 10}
-
-    answer = api.client.post("/api/sessions/uploads", json=wanted)
-
-    assert answer.status_code == 201
-    assert answer.json()["upload"]["headers"]["Content-Type"] == kind

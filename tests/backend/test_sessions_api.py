@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -141,77 +139,6 @@ def test_an_idempotency_key_is_forgotten_after_a_day(api: Api) -> None:
 
     assert again.status_code == 201
     assert again.json()["id"] != first.json()["id"]
-
-
-def announced(api: Api, audio: bytes, **more: Any) -> Any:
-    body = {"userId": "learner-1", "contentType": "audio/wav", "sizeBytes": len(audio), **more}
-    return api.client.post("/api/sessions/uploads", json=body)
-
-
-def put(upload: dict[str, Any], audio: bytes) -> int:
-    request = urllib.request.Request(  # noqa: S310 - our own storage
-        upload["url"], data=audio, method=upload["method"], headers=upload["headers"]
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own storage
-        return int(answer.status)
-
-
-def test_a_recording_may_be_sent_straight_to_storage(api: Api) -> None:
-    audio = tone()
-    session = announced(api, audio).json()
-    assert session["status"] == "CREATED"
-
-    assert put(session["upload"], audio) == 200
-    confirmed = api.client.post(f"/api/sessions/{session['id']}/uploaded")
-    again = api.client.post(f"/api/sessions/{session['id']}/uploaded")
-
-    assert (confirmed.status_code, confirmed.json()["status"]) == (200, "UPLOADED")
-    assert (again.status_code, again.json()["status"]) == (200, "UPLOADED")
-    assert api.process(session["id"]).json()["status"] == "COMPLETED"
-
-
-def test_confirming_what_was_never_sent_is_a_conflict(api: Api) -> None:
-    session_id = announced(api, tone()).json()["id"]
-
-    answer = api.client.post(f"/api/sessions/{session_id}/uploaded")
-
-    assert problem(answer) == (409, "AUDIO_MISSING")
-
-
-def test_confirming_a_recording_of_another_size_is_a_conflict(api: Api) -> None:
-    session = announced(api, tone()).json()
-    api.world.services.storage.put(
-        f"audio/{session['id']}", io.BytesIO(b"short"), content_type="audio/wav"
-    )
-
-    answer = api.client.post(f"/api/sessions/{session['id']}/uploaded")
-
-    assert problem(answer) == (409, "AUDIO_MISMATCH")
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"sizeBytes": 0}, (422, "VALIDATION")),
-        ({"sizeBytes": "many"}, (422, "VALIDATION")),
-        ({"sizeBytes": 10**12}, (413, "AUDIO_TOO_LARGE")),
-        ({"sizeBytes": True}, (422, "VALIDATION")),
-        ({"sizeBytes": "5"}, (422, "VALIDATION")),
-        ({"contentType": "text/html"}, (415, "UNSUPPORTED_AUDIO")),
-        ({"contentType": "audio/wav\r\nx: y"}, (422, "VALIDATION")),
-        ({"contentType": "audio/ü"}, (422, "VALIDATION")),
-        ({"contentType": "audio"}, (422, "VALIDATION")),
-        ({"userId": "a\x00"}, (422, "VALIDATION")),
-        ({"title": "\ud800"}, (422, "VALIDATION")),
-        ({"language": "klingon"}, (422, "VALIDATION")),
-        ({"userId": ""}, (422, "VALIDATION")),
-        ({"extra": 1}, (422, "VALIDATION")),
-    ],
-)
-def test_announcements_that_are_refused(
-    api: Api, change: dict[str, Any], expected: tuple[int, str]
-) -> None:
-    assert problem(announced(api, tone(), **change)) == expected
 
 
 def test_the_list_comes_newest_first_in_pages(api: Api) -> None:
