@@ -122,9 +122,7 @@ def test_storage_refuses_a_recording_of_another_size_than_announced(api: Api) ->
     headers = {**upload["headers"], "Content-Length": str(len(longer))}
 
     with pytest.raises(urllib.error.HTTPError) as refused:
-        put(
-            {**upload, "headers": {**upload["headers"], "Content-Length": str(len(longer))}}, longer
-        )
+        put({**upload, "headers": headers}, longer)
 
     refused.value.close()
     assert refused.value.code == 403
