@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,19 +34,39 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["answer", "slow", "hang", "cut"]
+    kind: Literal["answer", "slow", "hang", "cut", "lose"]
     """`answer` replies with what is given; `slow` waits, then really answers; `hang` never
-    answers; `cut` sends half an answer and drops the connection."""
+    answers; `cut` sends half an answer and drops the connection; `lose` lets the call do its
+    work and drops the connection instead of the answer."""
     path: str = "/"
     """Only calls whose path begins so."""
+    method: str | None = None
+    """Only calls of this method."""
     times: int | None = Field(default=1, ge=1)
     """How many calls it meets; null means all from now on."""
+    share: float = Field(default=1.0, gt=0, le=1)
+    """The share of those calls that it meets, drawn by chance from `seed`."""
+    seed: int = 0
     status: int = 500
     headers: dict[str, str] = {}
     body: Any = None
     """Sent as JSON, or as it is when it is a string."""
     seconds: float = 0.0
     """How long `slow` waits, and `answer` before it answers."""
+
+    _dice: random.Random = PrivateAttr()
+
+    def model_post_init(self, _context: Any) -> None:
+        """The same seed draws the same calls."""
+        self._dice = random.Random(self.seed)  # noqa: S311 - chance for tests, not a secret
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether this call meets the fault."""
+        return (
+            path.startswith(self.path)
+            and self.method in {None, method}
+            and self._dice.random() < self.share
+        )
 
 
 _FAULTS = TypeAdapter(list[Fault])
@@ -68,11 +89,12 @@ class Faults:
             await self._switchboard(scope["method"], path, receive, send)
         else:
             self._calls.append({"method": scope["method"], "path": path})
-            await self._misbehave(self._next_fault(path), scope, receive, send)
+            fault = self._next_fault(scope["method"], path)
+            await self._misbehave(fault, scope, receive, send)
 
-    def _next_fault(self, path: str) -> Fault | None:
+    def _next_fault(self, method: str, path: str) -> Fault | None:
         for position, fault in enumerate(self._faults):
-            if path.startswith(fault.path):
+            if fault.meets(method, path):
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times == 0:
@@ -96,8 +118,10 @@ class Faults:
             )
         elif fault.kind == "cut":
             await _read_all(receive)
-            await _start(send, 200, {"content-type": "application/json", "content-length": "1000"})
-            await send({"type": "http.response.body", "body": b'{"half', "more_body": True})
+            await _cut(send)
+        elif fault.kind == "lose":
+            await self._app(scope, receive, _drop)
+            await _cut(send)
         else:
             await _read_all(receive)
             await asyncio.sleep(fault.seconds)
@@ -131,6 +155,16 @@ async def _read_all(receive: Receive) -> bytes:
         body += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return body
+
+
+async def _cut(send: Send) -> None:
+    """Half an answer: the server closes the connection when the rest does not come."""
+    await _start(send, 200, {"content-type": "application/json", "content-length": "1000"})
+    await send({"type": "http.response.body", "body": b'{"half', "more_body": True})
+
+
+async def _drop(_message: Message) -> None:
+    """Where an answer goes that nobody is to see."""
 
 
 async def _start(send: Send, status: int, headers: dict[str, str]) -> None:

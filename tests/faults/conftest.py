@@ -1,0 +1,35 @@
+"""Fixtures for injected faults: a storage whose wire can be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.objects import ObjectsServer
+from tests.standins import StandIn, running
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def storage_door_process(
+    objects: ObjectsServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StandIn]:
+    """A door in front of the S3 server."""
+    log = tmp_path_factory.mktemp("door") / "log"
+    with running("tests.faults.door", "--to", objects.endpoint_url, log=log) as door:
+        yield door
+
+
+@pytest.fixture
+def storage_door(storage_door_process: StandIn) -> Iterator[StandIn]:
+    """The door, well-behaved again afterwards."""
+    storage_door_process.behave()
+    yield storage_door_process
+    storage_door_process.behave()
+
+
+@pytest.fixture
+def doored(world: World, storage_door: StandIn) -> World:
+    """A world whose storage is reached through the door."""
+    return world.with_settings(r2_endpoint_url=storage_door.url)
