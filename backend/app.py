@@ -14,8 +14,10 @@ from backend.auth import BearerGate, bearer
 from backend.body_limit import BodyLimit
 from backend.metrics import Metrics
 from backend.request_log import RequestLog
+from backend.stopping import stopping_gracefully
 from pipeline.services import Services
 from pipeline.settings import Settings
+from pipeline.workspace import clear_abandoned
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         if settings.api_token is None:
             log.warning("API_TOKEN is not set: the API answers on this machine only")
+        clear_abandoned()
         try:
-            yield
+            with stopping_gracefully(
+                app.state.services.watches, grace_seconds=settings.stop_grace_seconds
+            ):
+                yield
         finally:
             app.state.services.close()
 

@@ -62,6 +62,7 @@ TABLE: dict[type[errors.RostrumError], Answer] = {
     errors.QueueUnavailable: Answer(503, 503),
     errors.AudioNotDeleted: Answer(503, 503),
     errors.LeaseHeld: Answer(503, 503, logging.INFO),
+    errors.Interrupted: Answer(503, 503, logging.INFO),
     errors.ConfigurationMissing: Answer(500, 500, logging.ERROR),
     errors.Unforeseen: Answer(500, 500, logging.ERROR),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
@@ -135,8 +136,9 @@ async def process(request: Request, services: ServicesHeld, body: SignedBody) ->
     The one handler that is not a plain `def`: deliveries last minutes, so they have threads
     of their own and never take those of the API.
     """
+    received_at = time.monotonic()
     try:
-        delivery = _delivery(body, request.headers.get("upstash-retried", ""))
+        delivery = _delivery(body, request.headers.get("upstash-retried", ""), received_at)
         note_session(request, delivery.session_id)
         done = await anyio.to_thread.run_sync(
             partial(process_session, services, delivery),
@@ -154,10 +156,10 @@ async def process(request: Request, services: ServicesHeld, body: SignedBody) ->
     return JSONResponse({"ok": True, "status": "COMPLETED"})
 
 
-def _delivery(body: bytes, retried: str) -> Delivery:
+def _delivery(body: bytes, retried: str, received_at: float) -> Delivery:
     """The message, and how many deliveries came before."""
     message = _message(body)
-    return Delivery(_session_of(message), message.run_id, _count_in(retried))
+    return Delivery(_session_of(message), message.run_id, _count_in(retried), received_at)
 
 
 def _count_in(retried: str) -> int:

@@ -205,6 +205,7 @@ class SweepOut(Out):
     ok: Literal[True] = True
     published: int
     resumed: int
+    given_up: int
     expired: int
     audio_deleted: int
     orphans_deleted: int

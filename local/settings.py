@@ -15,6 +15,8 @@ from local.ports import free_port
 # Given to us, a vendor's own service is used and its stand-in stays off.
 WHISPER_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 ANALYST_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
+STOP_GRACE_SECONDS = 3
+"""Whoever presses Ctrl-C waits for it; work that was cut short goes on at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Plan:
                 "ANTHROPIC_API_KEY": "local",
             }
         limits = {name: value for name, value in self.own.items() if name not in given}
-        return {**limits, **given, "PYTHONUNBUFFERED": "1"}
+        usual = {"STOP_GRACE_SECONDS": str(STOP_GRACE_SECONDS)}
+        return {**usual, **limits, **given, "PYTHONUNBUFFERED": "1"}
 
 
 def make_plan() -> Plan:

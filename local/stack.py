@@ -32,7 +32,8 @@ from local.settings import Plan, make_plan
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "sample.ogg"
 WATCH_SECONDS = 0.5
-ACCEPTED_EXITS = (0, -signal.SIGTERM, -signal.SIGINT)
+EXIT_SECONDS = 5.0
+"""How long a part may take to end, beyond what it is granted for its work."""
 
 
 class Stopped(Exception):
@@ -86,7 +87,10 @@ class Stack:
             with _timed(name, port):
                 self._wait(name, port)
         with _timed("Backend", plan.ports.backend):
-            self._begin("Backend", *_backend(plan.ports.backend))
+            grace = float(self.environment["STOP_GRACE_SECONDS"])
+            self._begin(
+                "Backend", *_backend(plan.ports.backend), grace_seconds=grace + EXIT_SECONDS
+            )
             if with_dashboard:
                 self._begin("Dashboard", *_dashboard(plan.ports.dashboard))
             self._wait("Backend", plan.ports.backend)
@@ -142,11 +146,11 @@ class Stack:
 
         return keep
 
-    def _begin(self, name: str, *command: str) -> None:
+    def _begin(self, name: str, *command: str, grace_seconds: float = EXIT_SECONDS) -> None:
         log = self._logs / f"{name.lower()}.log"
         process = start(command, log=log, env=self.environment)
         self._parts[name] = (process, log)
-        self._stack.callback(stop, process)
+        self._stack.callback(stop, process, grace_seconds=grace_seconds)
 
     def _wait(self, name: str, port: int, *, path: str = "/healthz") -> None:
         process, log = self._parts[name]

@@ -7,6 +7,7 @@
     │   ├── AudioNotDeleted  the recording outlived its purpose; deletion is tried again
     │   ├── ConfigurationMissing  an operator must set a variable, then a retry works
     │   ├── LeaseHeld        another worker is busy with this session
+    │   ├── Interrupted      the server stops; another one, or the next, goes on
     │   └── Unforeseen       INTERNAL: the cause is in the log
     ├── Permanent            no retry can mend it
     │   ├── UnsupportedAudio, EmptyAudio, AudioTooLong, AudioMissing, NoSpeech
@@ -112,6 +113,13 @@ class LeaseHeld(Transient):
 
     code = "LEASE_HELD"
     sentence = "Another worker is processing this session."
+
+
+class Interrupted(Transient):
+    """The process was told to stop before the work was done."""
+
+    code = "INTERRUPTED"
+    sentence = "The server was stopped during the work. Processing goes on by itself."
 
 
 class Unforeseen(Transient):

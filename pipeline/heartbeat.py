@@ -12,6 +12,7 @@ from pipeline.database.engine import transaction
 from pipeline.database.leases import Lease
 from pipeline.errors import DatabaseUnavailable
 from pipeline.services import Services
+from pipeline.watch import Watch
 
 BEATS_PER_LEASE = 3
 """Two beats may fail before the lease runs out."""
@@ -20,14 +21,11 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def beating(services: Services, lease: Lease) -> Iterator[None]:
-    """Keep the lease alive during the block.
-
-    A lease that was lost is not reported here: the next guarded write finds out.
-    """
+def beating(services: Services, lease: Lease, watch: Watch) -> Iterator[None]:
+    """Keep the lease alive during the block; a lease that is lost cuts the watch short."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=_beat, args=(services, lease, stop), name="heartbeat", daemon=True
+        target=_beat, args=(services, lease, watch, stop), name="heartbeat", daemon=True
     )
     thread.start()
     try:
@@ -37,14 +35,15 @@ def beating(services: Services, lease: Lease) -> Iterator[None]:
         thread.join()
 
 
-def _beat(services: Services, lease: Lease, stop: threading.Event) -> None:
+def _beat(services: Services, lease: Lease, watch: Watch, stop: threading.Event) -> None:
     seconds = services.settings.lease_seconds
     while not stop.wait(seconds / BEATS_PER_LEASE):
         try:
             with transaction(services.engine) as db:
-                renewed = leases.renew(db, lease, lease_seconds=seconds, now=services.now())
+                loss = leases.renew(db, lease, lease_seconds=seconds, now=services.now())
         except DatabaseUnavailable:
             log.warning("heartbeat_missed", extra={"session": str(lease.session_id)})
             continue
-        if not renewed:
+        if loss is not None:
+            watch.cut(loss)
             return

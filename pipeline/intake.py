@@ -215,10 +215,13 @@ def _discard(services: Services, key: str) -> None:
         log.warning("upload_not_discarded")
 
 
-def publish(services: Services, run_id: UUID) -> bool:
-    """Hand a run to the queue. False: it did not take it, and the sweeper tries again."""
+def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bool:
+    """Hand a run to the queue. False: it did not take it, and the sweeper tries again.
+
+    With `after`, only if it has been handed over just so often: of two sweepers one does it.
+    """
     with transaction(services.engine) as db:
-        publication = sessions.next_publication(db, run_id)
+        publication = sessions.next_publication(db, run_id, after=after)
     if publication is None:
         return False
     session_id, number = publication

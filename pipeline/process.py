@@ -7,8 +7,9 @@ last one stopped. No connection is held while storage, Whisper or Claude is wait
 from __future__ import annotations
 
 import logging
-import tempfile
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -22,20 +23,33 @@ from pipeline.database.leases import Lease
 from pipeline.errors import (
     AudioMissing,
     AudioNotDeleted,
+    Interrupted,
     LeaseHeld,
     NoSpeech,
     NotFound,
+    RateLimited,
     RostrumError,
     StorageUnavailable,
+    TimedOut,
     Unforeseen,
 )
 from pipeline.finding import Judgement
 from pipeline.heartbeat import beating
-from pipeline.queue import RETRIES
+from pipeline.queue import LONGEST_RETRY_DELAY_SECONDS, RETRIES
 from pipeline.services import Services
 from pipeline.speech.metrics import measure
 from pipeline.speech.transcript import Transcript
 from pipeline.status import Stage, Status
+from pipeline.watch import Watch
+from pipeline.workspace import workspace
+
+# How long each vendor may take, in seconds, whatever its client's own timeouts make of it; the
+# delivery as a whole ends after `Settings.delivery_seconds`.
+DOWNLOAD_SECONDS = 120.0
+TRANSCRIPTION_SECONDS = 600.0
+DELETION_SECONDS = 30.0
+ANALYSIS_SECONDS = 240.0
+"""Two rounds: the question and its repair."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +63,8 @@ class Delivery:
     """None means the newest run."""
     retried: int
     """How many deliveries of this message came before."""
+    received_at: float = field(default_factory=time.monotonic)
+    """By the clock of `time.monotonic`: the queue waits for its answer from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +75,61 @@ class Done:
     """The work had been done, or belongs to an older run."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What each step of a delivery works with."""
+
+    services: Services
+    lease: Lease
+    watch: Watch
+
+
 def process_session(services: Services, delivery: Delivery) -> Done:
     """Process one delivery; a failure is recorded on the session, then raised.
 
     Raises:
         NotFound: the session does not exist, or was deleted meanwhile.
         LeaseHeld: another worker is busy with it, or took over.
+        Interrupted: the process is to end; nothing failed, and the lease is given back.
         Transient: worth another delivery.
         Permanent: no retry can mend it.
     """
-    lease = _claim(services, delivery)
-    if lease is None:
-        return Done(duplicate=True)
-    with beating(services, lease):
-        try:
-            _work(services, lease)
-        except (LeaseHeld, NotFound):
-            # Not ours any more: there is nothing to record.
-            raise
-        except RostrumError as error:
-            _record_failure(services, lease, error, delivery)
-            raise
-        except Exception:
-            _record_failure(services, lease, Unforeseen(), delivery)
-            raise
+    ends_at = delivery.received_at + services.settings.delivery_seconds
+    with services.watches.keeping(ends_at=ends_at) as watch:
+        lease = _claim(services, delivery)
+        if lease is None:
+            return Done(duplicate=True)
+        with beating(services, lease, watch):
+            _finish_or_record(_Work(services, lease, watch), delivery)
     return Done(duplicate=False)
 
 
-def _work(services: Services, lease: Lease) -> None:
-    transcript = _stored_transcript(services, lease) or _transcribe(services, lease)
-    if lease.audio_key is not None:
-        _enter(services, lease, Stage.DELETING_AUDIO)
-        lease = _delete_audio(services, lease)
-    if not _is_analyzed(services, lease):
-        _analyze(services, lease, transcript)
-    if lease.audio_key is not None:
-        lease = _delete_audio(services, lease)
-    if lease.audio_key is not None:
+def _finish_or_record(work: _Work, delivery: Delivery) -> None:
+    try:
+        _finish(work)
+    except (LeaseHeld, NotFound):
+        # Not ours any more: there is nothing to record.
+        raise
+    except Interrupted as error:
+        _hand_back(work, error)
+        raise
+    except RostrumError as error:
+        _record_failure(work, error, delivery)
+        raise
+    except Exception:
+        _record_failure(work, Unforeseen(), delivery)
+        raise
+
+
+def _finish(work: _Work) -> None:
+    transcript = _stored_transcript(work) or _transcribe(work)
+    work = _without_audio(work)
+    if not _is_analyzed(work):
+        _analyze(work, transcript)
+    work = _without_audio(work)
+    if work.lease.audio_key is not None:
         raise AudioNotDeleted
-    _complete(services, lease, transcript)
+    _complete(work, transcript)
 
 
 def _claim(services: Services, delivery: Delivery) -> Lease | None:
@@ -139,58 +171,87 @@ def _explain_lost_claim(services: Services, delivery: Delivery) -> None:
     raise LeaseHeld(retry_after=max(left, 1.0))
 
 
-def _enter(services: Services, lease: Lease, stage: Stage) -> None:
+def _enter(work: _Work, stage: Stage) -> None:
+    """Say what is done now, before it is done."""
+    services = work.services
     with transaction(services.engine) as db:
-        leases.enter(db, lease, stage, now=services.now())
+        leases.enter(db, work.lease, stage, now=services.now())
+    log.info("stage_entered", extra={**_ids(work.lease), "stage": str(stage)})
 
 
-def _stored_transcript(services: Services, lease: Lease) -> Transcript | None:
-    if lease.transcript_id is None:
+def _stored_transcript(work: _Work) -> Transcript | None:
+    if work.lease.transcript_id is None:
         return None
-    with transaction(services.engine) as db:
-        return results.transcript_of(db, lease.transcript_id)
+    with transaction(work.services.engine) as db:
+        return results.transcript_of(db, work.lease.transcript_id)
 
 
-def _transcribe(services: Services, lease: Lease) -> Transcript:
+def _transcribe(work: _Work) -> Transcript:
     """Fetch, level, transcribe; the transcript is committed before the audio may go."""
-    if lease.audio_key is None:
+    services, lease, watch = work.services, work.lease, work.watch
+    key = lease.audio_key
+    if key is None:
         raise AudioMissing
-    longest = services.settings.max_audio_minutes * 60
-    with tempfile.TemporaryDirectory(prefix="rostrum-") as folder:
-        recording = Path(folder, "recording")
-        services.storage.fetch(lease.audio_key, recording)
-        _enter(services, lease, Stage.TRANSCRIBING)
-        speech = audio.normalise(recording, Path(folder, audio.FILE_NAME), max_seconds=longest)
-        if speech.is_silent:
-            raise NoSpeech
-        transcript = services.transcriber.transcribe(speech, language=lease.language)
+    with workspace() as folder:
+        recording = folder / "recording"
+        watch.within(
+            DOWNLOAD_SECONDS, "The audio storage", lambda: services.storage.fetch(key, recording)
+        )
+        _enter(work, Stage.TRANSCRIBING)
+        transcript = watch.within(
+            TRANSCRIPTION_SECONDS,
+            "The transcription service",
+            lambda: _heard(services, recording, language=lease.language),
+        )
     with transaction(services.engine) as db:
         results.keep_transcript(db, lease, transcript, now=services.now())
     return transcript
 
 
-def _delete_audio(services: Services, lease: Lease) -> Lease:
-    """The lease without its audio, or as it was where deletion failed: results come first."""
+def _heard(services: Services, recording: Path, *, language: str) -> Transcript:
+    """What is said in a recording; one without sound costs no transcription."""
+    speech = audio.normalise(
+        recording,
+        recording.with_name(audio.FILE_NAME),
+        max_seconds=services.settings.max_audio_minutes * 60,
+    )
+    if speech.is_silent:
+        raise NoSpeech
+    return services.transcriber.transcribe(speech, language=language)
+
+
+def _without_audio(work: _Work) -> _Work:
+    """Delete the recording; the work as it was where that failed: results come first."""
+    services, lease = work.services, work.lease
+    key = lease.audio_key
+    if key is None:
+        return work
+    _enter(work, Stage.DELETING_AUDIO)
     try:
-        services.storage.delete(str(lease.audio_key))
-    except StorageUnavailable:
-        log.warning("audio_not_deleted", extra=_ids(lease))
-        return lease
+        work.watch.within(
+            DELETION_SECONDS, "The audio storage", lambda: services.storage.delete(key)
+        )
+    except (StorageUnavailable, RateLimited, TimedOut) as error:
+        log.warning("audio_not_deleted", extra={**_ids(lease), "code": error.code})
+        return work
     with transaction(services.engine) as db:
         leases.guard(db, lease)
         sessions.stamp_audio_deleted(db, lease.session_id, now=services.now())
-    return replace(lease, audio_key=None)
+    return replace(work, lease=replace(lease, audio_key=None))
 
 
-def _is_analyzed(services: Services, lease: Lease) -> bool:
-    with transaction(services.engine) as db:
-        return results.has_judgement(db, lease.run_id)
+def _is_analyzed(work: _Work) -> bool:
+    with transaction(work.services.engine) as db:
+        return results.has_judgement(db, work.lease.run_id)
 
 
-def _analyze(services: Services, lease: Lease, transcript: Transcript) -> None:
+def _analyze(work: _Work, transcript: Transcript) -> None:
     """Ask Claude, prove each quote, and commit what stands: it is paid for."""
-    _enter(services, lease, Stage.ANALYZING)
-    reading = services.analyst.analyze(transcript)
+    _enter(work, Stage.ANALYZING)
+    services = work.services
+    reading = work.watch.within(
+        ANALYSIS_SECONDS, "The analysis service", lambda: services.analyst.analyze(transcript)
+    )
     judgement = Judgement(
         summary=reading.analysis.summary,
         focus_next=reading.analysis.focus_next,
@@ -206,13 +267,14 @@ def _analyze(services: Services, lease: Lease, transcript: Transcript) -> None:
         cost_usd=cost_usd(reading.model, reading.tokens),
     )
     with transaction(services.engine) as db:
-        results.keep_judgement(db, lease, judgement, now=services.now())
+        results.keep_judgement(db, work.lease, judgement, now=services.now())
 
 
-def _complete(services: Services, lease: Lease, transcript: Transcript) -> None:
+def _complete(work: _Work, transcript: Transcript) -> None:
     """Metrics, insights, profile, outcome and status: all in one transaction, or none."""
-    _enter(services, lease, Stage.STORING)
+    _enter(work, Stage.STORING)
     measurement = measure(transcript)
+    services, lease = work.services, work.lease
     with transaction(services.engine) as db:
         results.publish_results(db, lease, measurement)
         leases.complete(db, lease, now=services.now())
@@ -220,15 +282,28 @@ def _complete(services: Services, lease: Lease, transcript: Transcript) -> None:
     log.info("session_completed", extra=_ids(lease))
 
 
-def _record_failure(
-    services: Services, lease: Lease, error: RostrumError, delivery: Delivery
-) -> None:
-    will_retry = error.retryable and delivery.retried < RETRIES
+def _hand_back(work: _Work, error: Interrupted) -> None:
+    services = work.services
     with transaction(services.engine) as db:
-        leases.fail(db, lease, error, will_retry=will_retry, now=services.now())
+        leases.hand_back(db, work.lease, error, now=services.now())
+    log.info("session_handed_back", extra=_ids(work.lease))
+
+
+def _record_failure(work: _Work, error: RostrumError, delivery: Delivery) -> None:
+    services, now = work.services, work.services.now()
+    due = _retry_due(error, now) if error.retryable and delivery.retried < RETRIES else None
+    with transaction(services.engine) as db:
+        leases.fail(db, work.lease, error, retry_due_at=due, now=now)
     log.warning(
-        "session_failed", extra={**_ids(lease), "code": error.code, "will_retry": will_retry}
+        "session_failed",
+        extra={**_ids(work.lease), "code": error.code, "will_retry": due is not None},
     )
+
+
+def _retry_due(error: RostrumError, now: datetime) -> datetime:
+    """When the queue brings the message again at the latest."""
+    wait = LONGEST_RETRY_DELAY_SECONDS if error.retry_after is None else error.retry_after
+    return now + timedelta(seconds=wait)
 
 
 def _ids(lease: Lease) -> dict[str, str | int]:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 """Deliveries after the first; the last one is known by comparing `Upstash-Retried` with it."""
-DELIVERY_TIMEOUT_SECONDS = 900
-"""QStash waits so long for one answer: the least that any plan allows."""
+ANSWER_SECONDS = 60
+"""QStash waits so much longer for an answer than a delivery may take: it hears how it ended."""
+LONGEST_RETRY_DELAY_SECONDS = 600
+"""What `Settings.queue_retry_delay` comes to at most."""
 FLOW_CONTROL_KEY = "rostrum-process"
 LABEL = "rostrum-process"
 SWEEP_SCHEDULE_ID = "rostrum-sweep"
@@ -78,7 +80,7 @@ class Queue:
                 retry_delay=settings.queue_retry_delay,
                 deduplication_id=f"{run_id}-{publication}",
                 failure_callback=settings.failed_url,
-                timeout=DELIVERY_TIMEOUT_SECONDS,
+                timeout=settings.delivery_seconds + ANSWER_SECONDS,
                 label=LABEL,
                 flow_control={
                     "key": FLOW_CONTROL_KEY,

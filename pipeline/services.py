@@ -6,7 +6,7 @@ Each client is made when first asked for, once, and only then is its setting req
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from pipeline.queue import Queue
 from pipeline.settings import Settings
 from pipeline.storage import Storage
 from pipeline.transcribe import Transcriber, WhisperTranscriber
+from pipeline.watch import Watches
 
 
 def utc_now() -> datetime:
@@ -32,6 +33,8 @@ class Services:
     settings: Settings
     now: Callable[[], datetime] = utc_now
     """Decides leases, sweeps and tokens; tests pass their own."""
+    watches: Watches = field(default_factory=Watches)
+    """Over the deliveries that this process has in hand."""
 
     @cached_property
     def engine(self) -> Engine:

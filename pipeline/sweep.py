@@ -6,24 +6,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from itertools import takewhile
+from typing import TypeVar
 from uuid import UUID
 
 from pipeline import intake
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held
-from pipeline.errors import StorageUnavailable
+from pipeline.errors import RateLimited, StorageUnavailable
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.storage import PREFIX, StoredObject
+from pipeline.workspace import clear_abandoned
 
 AT_MOST = 100
 """Sessions, and recordings, that one sweep touches of each kind."""
+KIND_SECONDS = 10.0
+"""Nothing more of a kind is begun after that: a vendor that hangs must not hold up the rest."""
 ORPHAN_AFTER = timedelta(hours=2)
 """Younger objects may belong to an upload that is about to commit."""
+
+SWEEPER = "sweeper"
+"""The actor of what nobody asked for."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +47,8 @@ class SweepReport:
     """Runs that the queue had never taken."""
     resumed: int
     """Runs handed to the queue again after a crash."""
+    given_up: int
+    """Runs that were cut off too often to be tried again."""
     expired: int
     """Sessions announced and never uploaded, removed."""
     audio_deleted: int
@@ -47,24 +60,27 @@ class SweepReport:
 
 
 def sweep(services: Services) -> SweepReport:
-    """Sweep once.
+    """Sweep once. A queue or a storage that is away keeps nothing else from being done.
 
     Raises:
-        DatabaseUnavailable, StorageUnavailable, ConfigurationMissing: nothing more can be done.
+        DatabaseUnavailable, ConfigurationMissing: nothing more can be done.
     """
+    clear_abandoned()
     published, resumed, refused = _publish(services)
+    given_up = _give_up(services)
     expired, kept = _expire(services)
     deleted, undeleted = _delete_overdue(services)
-    orphans = _delete_orphans(services)
+    orphans, hidden = _delete_orphans(services)
     with transaction(services.engine) as db:
         operations.forget_old_keys(db, now=services.now())
     report = SweepReport(
         published=published,
         resumed=resumed,
+        given_up=given_up,
         expired=expired,
         audio_deleted=deleted,
         orphans_deleted=orphans,
-        failures=refused + kept + undeleted,
+        failures=refused + kept + undeleted + hidden,
     )
     log.info("swept", extra=asdict(report))
     return report
@@ -73,12 +89,30 @@ def sweep(services: Services) -> SweepReport:
 def _publish(services: Services) -> tuple[int, int, int]:
     with transaction(services.engine) as db:
         waiting = operations.runs_to_publish(db, now=services.now(), limit=AT_MOST)
-    taken = [(again, intake.publish(services, run_id)) for run_id, again in waiting]
-    return (
-        sum(ok and not again for again, ok in taken),
-        sum(ok and again for again, ok in taken),
-        sum(not ok for _, ok in taken),
-    )
+    taken = [
+        (run.was_queued, intake.publish(services, run.run_id, after=run.publications))
+        for run in _in_time(waiting)
+    ]
+    published = sum(ok and not again for again, ok in taken)
+    resumed = sum(ok and again for again, ok in taken)
+    return published, resumed, len(waiting) - published - resumed
+
+
+def _in_time(items: Iterable[T]) -> Iterator[T]:
+    """Those that can be begun in the time of one kind; the next sweep takes the rest."""
+    ends_at = time.monotonic() + KIND_SECONDS
+    return takewhile(lambda _: time.monotonic() < ends_at, items)
+
+
+def _give_up(services: Services) -> int:
+    with transaction(services.engine) as db:
+        exhausted = operations.exhausted_runs(db, now=services.now(), limit=AT_MOST)
+    given_up = 0
+    for run in exhausted:
+        with transaction(services.engine) as db:
+            given_up += operations.cut_off(db, run, actor=SWEEPER, now=services.now())
+        log.warning("run_cut_off", extra={"session": str(run.session_id), "run": str(run.run_id)})
+    return given_up
 
 
 def _expire(services: Services) -> tuple[int, int]:
@@ -113,18 +147,33 @@ def _settle_deletion(services: Services, session_id: UUID) -> None:
 
 
 def _delete_objects(services: Services, held: Iterable[Held]) -> list[Held]:
-    gone = []
-    for recording in held:
-        try:
-            services.storage.delete(recording.audio_key)
-        except StorageUnavailable:
-            log.warning("audio_not_deleted", extra={"session": str(recording.session_id)})
-            continue
-        gone.append(recording)
-    return gone
+    """Those whose recording is gone now."""
+    return [one for one in _in_time(held) if _is_deleted(services, one.audio_key)]
 
 
-def _delete_orphans(services: Services) -> int:
+def _is_deleted(services: Services, key: str) -> bool:
+    """Delete an object; False where that is not possible now."""
+    try:
+        services.storage.delete(key)
+    except (StorageUnavailable, RateLimited) as error:
+        log.warning("audio_not_deleted", extra={"code": error.code})
+        return False
+    return True
+
+
+def _delete_orphans(services: Services) -> tuple[int, int]:
+    """How many went, and how many could not."""
+    try:
+        orphans = _orphans(services)
+    except (StorageUnavailable, RateLimited):
+        log.warning("orphans_not_listed")
+        return 0, 1
+    gone = sum(_is_deleted(services, key) for key in _in_time(orphans))
+    return gone, len(orphans) - gone
+
+
+def _orphans(services: Services) -> list[str]:
+    """Keys of old recordings behind which no session stands any more."""
     old = services.now() - ORPHAN_AFTER
     named = {
         stored.key: session_id
@@ -133,10 +182,7 @@ def _delete_orphans(services: Services) -> int:
     }
     with transaction(services.engine) as db:
         known = operations.known_audio(db, list(named.values()))
-    orphans = [key for key, session_id in named.items() if session_id not in known][:AT_MOST]
-    for key in orphans:
-        services.storage.delete(key)
-    return len(orphans)
+    return [key for key, session_id in named.items() if session_id not in known][:AT_MOST]
 
 
 def _session_of(stored: StoredObject) -> UUID | None:

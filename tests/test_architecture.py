@@ -25,6 +25,8 @@ ORDER = (
     "status",
     "language",
     "retry_after",
+    "watch",
+    "workspace",
     "speech",
     "finding",
     "session",

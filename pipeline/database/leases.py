@@ -98,6 +98,7 @@ _NO_ERROR: dict[str, Any] = {
     "error_message": None,
     "error_retryable": None,
     "will_retry": None,
+    "retry_due_at": None,
 }
 _OPEN_RUN: dict[str, Any] = {"outcome": None, "error_code": None, "finished_at": None}
 
@@ -125,15 +126,15 @@ def loss(db: Session, lease: Lease) -> RostrumError:
     return NotFound() if gone else LeaseHeld()
 
 
-def renew(db: Session, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
-    """Push the end of the lease out; False: it is not ours any more."""
+def renew(db: Session, lease: Lease, *, lease_seconds: float, now: datetime) -> RostrumError | None:
+    """Push the end of the lease out; None, or what it means that it is not ours any more."""
     renewed = db.scalar(
         update(S)
         .where(S.id == lease.session_id, ours(lease))
         .values(lease_expires_at=now + timedelta(seconds=lease_seconds))
         .returning(S.id)
     )
-    return renewed is not None
+    return loss(db, lease) if renewed is None else None
 
 
 def enter(db: Session, lease: Lease, stage: Stage, *, now: datetime) -> None:
@@ -155,16 +156,38 @@ def enter(db: Session, lease: Lease, stage: Stage, *, now: datetime) -> None:
         raise loss(db, lease)
 
 
+def hand_back(db: Session, lease: Lease, error: RostrumError, *, now: datetime) -> None:
+    """Give the lease back with the work half done: the next delivery goes on at once.
+
+    Raises:
+        LeaseHeld, NotFound: as `guard`.
+    """
+    handed = change_status(
+        db,
+        lease.session_id,
+        Status.PROCESSING,
+        only_if=ours(lease),
+        actor=QUEUE,
+        now=now,
+        values={"stage": S.stage, "lease_expires_at": now},
+        error_code=error.code,
+    )
+    if handed is None:
+        raise loss(db, lease)
+
+
 def fail(
-    db: Session, lease: Lease, error: RostrumError, *, will_retry: bool, now: datetime
+    db: Session, lease: Lease, error: RostrumError, *, retry_due_at: datetime | None, now: datetime
 ) -> None:
     """End the attempt in an error and give the lease back.
+
+    `retry_due_at` is when the queue brings the message again at the latest; None: not any more.
 
     Raises:
         LeaseHeld, NotFound: as `guard`.
     """
     ended: dict[str, Any] = {"error_code": error.code}
-    if not will_retry:
+    if retry_due_at is None:
         ended |= {"outcome": Outcome.FAILED, "finished_at": now}
     failed = change_status(
         db,
@@ -179,7 +202,8 @@ def fail(
             "error_code": error.code,
             "error_message": error.message,
             "error_retryable": error.retryable,
-            "will_retry": will_retry,
+            "will_retry": retry_due_at is not None,
+            "retry_due_at": retry_due_at,
         },
         run_values=ended,
         error_code=error.code,

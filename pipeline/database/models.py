@@ -122,6 +122,8 @@ class SpeakingSession(Base):
     error_message: Mapped[str | None]
     error_retryable: Mapped[bool | None]
     will_retry: Mapped[bool | None]
+    retry_due_at: Mapped[datetime | None]
+    """The queue brings the failed message again until then, or has lost it."""
 
 
 class Run(Base):

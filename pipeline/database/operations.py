@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
@@ -18,8 +18,12 @@ UNPUBLISHED_AFTER = timedelta(seconds=15)
 """An upload publishes its own run within this time, or crashed."""
 RESUME_AFTER = timedelta(minutes=5)
 """A lease that ran out so long ago: no delivery is due for it (the queue's second comes first)."""
+OVERDUE_AFTER = timedelta(minutes=5)
+"""A retry that is so late was lost by the queue."""
 LOST_AFTER = timedelta(hours=1)
-"""A run that the queue took, or promised to bring again, and did not."""
+"""A run that the queue took and never brought."""
+MOST_ATTEMPTS = 12
+"""A run that was cut off so often is stopped by something of its own: three full messages."""
 ABANDONED_AFTER = timedelta(days=1)
 """A session that was announced and never uploaded."""
 
@@ -34,28 +38,58 @@ class Held:
     audio_key: str
 
 
-def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[tuple[UUID, bool]]:
-    """Runs that no delivery will come for, oldest first; and whether one was published before."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that no delivery will come for."""
+
+    session_id: UUID
+    run_id: UUID
+    publications: int
+    """How often it was handed to the queue."""
+    was_queued: bool
+    """The queue had taken it before."""
+
+
+def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
+    """Runs that no delivery will come for, oldest first."""
     never_published = and_(Run.queued_at.is_(None), Run.created_at <= now - UNPUBLISHED_AFTER)
-    abandoned_work = and_(S.status == Status.PROCESSING, S.lease_expires_at <= now - RESUME_AFTER)
-    retry_lost = and_(
-        S.status == Status.FAILED, S.will_retry.is_(True), S.status_changed_at <= now - LOST_AFTER
-    )
     delivery_lost = and_(Run.queued_at <= now - LOST_AFTER, Run.attempts == 0)
+    return _waiting(
+        db,
+        or_(never_published, delivery_lost, _stranded(now)),
+        Run.attempts < MOST_ATTEMPTS,
+        now=now,
+        limit=limit,
+    )
+
+
+def exhausted_runs(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
+    """Runs that no delivery will come for and that were tried often enough, oldest first."""
+    return _waiting(db, _stranded(now), Run.attempts >= MOST_ATTEMPTS, now=now, limit=limit)
+
+
+def _stranded(now: datetime) -> ColumnElement[bool]:
+    """Begun, and left: by a worker that died, or by a queue that lost its retry."""
+    abandoned_work = and_(S.status == Status.PROCESSING, S.lease_expires_at <= now - RESUME_AFTER)
+    retry_lost = and_(S.status == Status.FAILED, S.retry_due_at <= now - OVERDUE_AFTER)
+    return or_(abandoned_work, retry_lost)
+
+
+def _waiting(
+    db: Session, *conditions: ColumnElement[bool], now: datetime, limit: int
+) -> list[Waiting]:
     # A run handed over again a moment ago is on its way.
     settled = or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER)
     rows = db.execute(
-        select(Run.id, Run.queued_at)
+        select(S.id, Run.id.label("run_id"), Run.publications, Run.queued_at)
         .join(S, S.run_id == Run.id)
-        .where(
-            Run.outcome.is_(None),
-            settled,
-            or_(never_published, abandoned_work, retry_lost, delivery_lost),
-        )
+        .where(Run.outcome.is_(None), settled, *conditions)
         .order_by(Run.created_at)
         .limit(limit)
     )
-    return [(row.id, row.queued_at is not None) for row in rows]
+    return [
+        Waiting(row.id, row.run_id, row.publications, row.queued_at is not None) for row in rows
+    ]
 
 
 def abandoned_sessions(db: Session, *, now: datetime, limit: int) -> list[Held]:
@@ -131,9 +165,11 @@ def forget_old_keys(db: Session, *, now: datetime) -> None:
 
 
 def give_up(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: datetime) -> bool:
-    """Record that the queue will not deliver this run again; False: it is not the newest.
+    """Record that the queue will not deliver this run again; False: nothing was to record.
 
-    A session that failed keeps its error; one that no delivery ever reached gets one.
+    A session that failed keeps its error; one that no delivery ever reached gets one; one that
+    shows an earlier run's results stays as it is. What a dead or interrupted worker left is
+    the sweeper's, which goes on with it.
     """
     ended = {"outcome": Outcome.FAILED, "finished_at": now}
     failed = change_status(
@@ -143,31 +179,83 @@ def give_up(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: dat
         only_if=and_(S.run_id == run_id, S.status == Status.FAILED),
         actor=actor,
         now=now,
-        values={"will_retry": False, "stage": S.stage},
+        values={"will_retry": False, "retry_due_at": None, "stage": S.stage},
         run_values=ended,
     )
     if failed is not None:
         return True
-    unreached = change_status(
+    unreached = _fail(
+        db,
+        session_id,
+        "Processing could not be started. Run the session again.",
+        only_if=and_(S.run_id == run_id, S.status == Status.UPLOADED),
+        actor=actor,
+        now=now,
+    )
+    return unreached or _end_unreached_rerun(db, run_id, now=now)
+
+
+def cut_off(db: Session, waiting: Waiting, *, actor: str, now: datetime) -> bool:
+    """Give a run up whose work was cut off too often; False: it goes on after all."""
+    if give_up(db, waiting.session_id, run_id=waiting.run_id, actor=actor, now=now):
+        return True
+    return _fail(
+        db,
+        waiting.session_id,
+        f"The work was cut off {MOST_ATTEMPTS} times. See the log, then run the session again.",
+        only_if=and_(
+            S.run_id == waiting.run_id, S.status == Status.PROCESSING, S.lease_expires_at <= now
+        ),
+        actor=actor,
+        now=now,
+    )
+
+
+def _fail(
+    db: Session,
+    session_id: UUID,
+    sentence: str,
+    *,
+    only_if: ColumnElement[bool],
+    actor: str,
+    now: datetime,
+) -> bool:
+    """End the newest run in an error of nobody's making; False: `only_if` does not hold."""
+    failed = change_status(
         db,
         session_id,
         Status.FAILED,
-        only_if=and_(
-            S.run_id == run_id,
-            S.result_run_id.is_distinct_from(S.run_id),
-            or_(S.status == Status.UPLOADED, S.lease_expires_at <= now),
-        ),
+        only_if=only_if,
         actor=actor,
         now=now,
         values={
             "stage": S.stage,
             "lease_expires_at": None,
             "error_code": Unforeseen.code,
-            "error_message": "Processing could not be started. Run the session again.",
+            "error_message": sentence,
             "error_retryable": True,
             "will_retry": False,
         },
-        run_values={**ended, "error_code": Unforeseen.code},
+        run_values={
+            "outcome": Outcome.FAILED,
+            "finished_at": now,
+            "error_code": Unforeseen.code,
+        },
         error_code=Unforeseen.code,
     )
-    return unreached is not None
+    return failed is not None
+
+
+def _end_unreached_rerun(db: Session, run_id: UUID, *, now: datetime) -> bool:
+    """End a re-run that no delivery reached, of a session that shows an earlier one's results."""
+    ended = db.scalar(
+        update(Run)
+        .where(
+            Run.id == run_id,
+            Run.outcome.is_(None),
+            exists().where(S.run_id == run_id, S.status == Status.COMPLETED),
+        )
+        .values(outcome=Outcome.FAILED, finished_at=now, error_code=Unforeseen.code)
+        .returning(Run.id)
+    )
+    return ended is not None

@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -55,7 +56,9 @@ def add_session(
 
     `audio` holds the audio columns that are known already.
     """
-    db.execute(upsert(Learner).values(id=learner_id, created_at=now).on_conflict_do_nothing())
+    known = upsert(Learner).values(id=learner_id, created_at=now)
+    # An update that changes nothing, for its lock: a learner who is being erased is erased first.
+    db.execute(known.on_conflict_do_update(index_elements=["id"], set_={"id": learner_id}))
     db.execute(
         insert(S).values(
             id=session_id,
@@ -206,11 +209,16 @@ def newest_transcript_id(db: Session, session_id: UUID) -> UUID | None:
     )
 
 
-def next_publication(db: Session, run_id: UUID) -> tuple[UUID, int] | None:
-    """Count one more handing-over of a run; its session and the count, None where it is gone."""
+def next_publication(
+    db: Session, run_id: UUID, *, after: int | None = None
+) -> tuple[UUID, int] | None:
+    """Count one more handing-over of a run; its session and the count.
+
+    None: the run is gone, or somebody else has handed it over since it was counted `after`.
+    """
     row = db.execute(
         update(Run)
-        .where(Run.id == run_id)
+        .where(Run.id == run_id, true() if after is None else Run.publications == after)
         .values(publications=Run.publications + 1)
         .returning(Run.session_id, Run.publications)
     ).one_or_none()

@@ -128,6 +128,7 @@ def test_a_sweep_says_what_it_did(api: Api) -> None:
         "ok": True,
         "published": 0,
         "resumed": 0,
+        "givenUp": 0,
         "expired": 0,
         "audioDeleted": 0,
         "orphansDeleted": 0,

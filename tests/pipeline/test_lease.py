@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +14,11 @@ from sqlalchemy import text
 
 from pipeline import intake
 from pipeline.database.engine import transaction
-from pipeline.errors import LeaseHeld, NotFound
+from pipeline.errors import Interrupted, LeaseHeld, NotFound, TimedOut
 from pipeline.process import Delivery, process_session
+from pipeline.queue import RETRIES
 from pipeline.status import Stage, Status
+from pipeline.workspace import PREFIX
 from tests.pipeline.test_process import answer
 from tests.talks import LINES, verbose_json
 from tests.world import World
@@ -85,6 +90,69 @@ def test_a_session_deleted_while_it_is_processed_stops_the_worker(world: World) 
 
     assert not world.is_stored(session_id)
     assert len(world.analyst.calls()) == 0
+
+
+@pytest.mark.parametrize("act", ["delete the session", "erase the learner"])
+def test_a_worker_notices_a_deletion_while_the_vendor_keeps_it_waiting(
+    world: World, act: str
+) -> None:
+    """It stops with the next heartbeat, not when the vendor has answered."""
+    quick = world.with_settings(lease_seconds=1)
+    session_id = quick.upload("ann")
+    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=60, times=1))
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(quick.deliver, session_id)
+        _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+        if act == "delete the session":
+            intake.delete_session(world.services, session_id)
+        else:
+            intake.erase_learner(world.services, "ann")
+        assert isinstance(working.exception(), NotFound)
+
+    assert time.monotonic() - begun < 30
+    assert not world.is_stored(session_id)
+    assert workspaces() == []
+
+
+def workspaces() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*/recording"))
+
+
+def test_a_stage_that_outlasts_the_delivery_is_a_timeout_and_is_tried_again(world: World) -> None:
+    hurried = world.with_settings(delivery_seconds=2)
+    session_id = world.upload()
+    world.whisper.misbehave({"kind": "hang"}, answer(200, body=verbose_json(), times=None))
+
+    with pytest.raises(TimedOut, match="The transcription service did not answer in time"):
+        hurried.deliver(session_id)
+
+    row = world.detail(session_id).row
+    assert row.error is not None
+    assert (row.error.code, row.error.will_retry) == ("TIMEOUT", True)
+    world.deliver(session_id, retried=1)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+
+
+def test_a_delivery_that_is_interrupted_gives_its_lease_back_and_the_next_goes_on_at_once(
+    world: World,
+) -> None:
+    session_id = world.upload()
+    world.analyst.misbehave({"kind": "hang"})
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(world.deliver, session_id, retried=RETRIES)
+        _wait_for_stage(world, session_id, Stage.ANALYZING)
+        world.services.watches.interrupt()
+        assert isinstance(working.exception(), Interrupted)
+
+    handed = world.detail(session_id)
+    assert handed.row.status is Status.PROCESSING
+    assert handed.row.error is None
+    assert handed.events[-1].error_code == "INTERRUPTED"
+    assert handed.runs[0].outcome is None
+    world.deliver(session_id)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+    assert len(world.whisper.calls()) == 1
 
 
 def test_no_connection_is_held_while_a_vendor_is_waited_for(world: World) -> None:

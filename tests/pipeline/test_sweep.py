@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,14 +14,21 @@ from sqlalchemy import text
 from pipeline import intake
 from pipeline.database import leases
 from pipeline.database.engine import transaction
-from pipeline.database.operations import LOST_AFTER, RESUME_AFTER
-from pipeline.errors import NoSpeech, NotFound, TranscriptionUnavailable
-from pipeline.status import Stage, Status
+from pipeline.database.operations import (
+    LOST_AFTER,
+    MOST_ATTEMPTS,
+    OVERDUE_AFTER,
+    RESUME_AFTER,
+)
+from pipeline.dead_letter import mark_dead
+from pipeline.errors import NoSpeech, NotFound, RateLimited, TranscriptionUnavailable
+from pipeline.queue import READ_TIMEOUT_SECONDS
+from pipeline.status import Outcome, Scope, Stage, Status
 from pipeline.storage import audio_key
-from pipeline.sweep import ORPHAN_AFTER, sweep
+from pipeline.sweep import KIND_SECONDS, ORPHAN_AFTER, sweep
 from tests.standins import StandIn
 from tests.talks import tone
-from tests.world import World
+from tests.world import NOWHERE, World
 
 
 @pytest.fixture
@@ -72,6 +81,130 @@ def test_a_session_whose_worker_died_is_published_again(queued: World, qstash: S
     assert messages(qstash) == 2
     queued.deliver(session_id, retried=0)
     assert queued.detail(session_id).row.status is Status.COMPLETED
+
+
+def begin(world: World, session_id: UUID, *, times: int = 1) -> None:
+    """Let workers claim the session and die, one after the other; the last lease runs out."""
+    for _ in range(times):
+        world.clock.move(seconds=61)
+        with transaction(world.services.engine) as db:
+            assert leases.claim(
+                db,
+                session_id,
+                run_id=None,
+                stage=Stage.DOWNLOADING,
+                lease_seconds=60,
+                now=world.clock(),
+            )
+    world.clock.move(seconds=61)
+
+
+def test_a_recording_that_kills_every_worker_is_given_up_in_the_end(queued: World) -> None:
+    session_id = queued.upload()
+    begin(queued, session_id, times=MOST_ATTEMPTS - 1)
+    queued.clock.move(seconds=RESUME_AFTER.total_seconds())
+    assert sweep(queued.services).resumed == 1, "it may be the server's fault still"
+    begin(queued, session_id)
+    queued.clock.move(seconds=RESUME_AFTER.total_seconds())
+
+    report = sweep(queued.services)
+
+    assert (report.resumed, report.given_up) == (0, 1)
+    detail = queued.detail(session_id)
+    assert detail.row.status is Status.FAILED
+    assert detail.row.error is not None
+    assert (detail.row.error.code, detail.row.error.will_retry) == ("INTERNAL", False)
+    assert "cut off 12 times" in detail.row.error.message
+    assert detail.events[-1].actor == "sweeper"
+    intake.rerun(queued.services, session_id, scope=Scope.FULL, requested_by="qa")
+    queued.deliver(session_id)
+    assert queued.detail(session_id).row.status is Status.COMPLETED
+
+
+def test_what_a_dead_worker_left_is_the_sweepers_though_the_queue_gave_up(
+    queued: World,
+) -> None:
+    session_id = queued.upload()
+    begin(queued, session_id)
+
+    assert not mark_dead(queued.services, session_id, None)
+
+    assert queued.detail(session_id).row.status is Status.PROCESSING
+    queued.clock.move(seconds=RESUME_AFTER.total_seconds())
+    assert sweep(queued.services).resumed == 1
+
+
+def test_a_rerun_that_no_delivery_reached_is_over_and_the_old_results_stand(world: World) -> None:
+    session_id = world.complete()
+    intake.rerun(world.services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
+
+    assert mark_dead(world.services, session_id, None)
+
+    detail = world.detail(session_id)
+    assert detail.row.status is Status.COMPLETED
+    assert detail.insights
+    assert detail.runs[-1].outcome is Outcome.FAILED
+    intake.rerun(world.services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
+
+
+def test_two_sweepers_at_once_publish_a_run_once(queued: World, qstash: StandIn) -> None:
+    queued.with_settings(qstash_url=NOWHERE).upload()
+    queued.clock.move(minutes=1)
+    qstash.misbehave({"kind": "slow", "seconds": 1, "times": None})
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: sweep(queued.services), range(4)))
+
+    assert sum(report.published for report in reports) == 1
+    assert messages(qstash) == 1
+
+
+def test_a_storage_that_is_away_keeps_nothing_else_from_being_swept(
+    world: World, queued: World
+) -> None:
+    silent = world.upload(audio=tone(silent=True))
+    with pytest.raises(NoSpeech):
+        world.deliver(silent)
+    world.upload()
+    world.clock.move(hours=25)
+    blind = queued.with_settings(r2_endpoint_url=NOWHERE)
+
+    report = sweep(blind.services)
+
+    assert (report.published, report.audio_deleted) == (1, 0)
+    assert report.failures == 2, "the overdue recording, and the orphans that cannot be listed"
+
+
+def test_a_queue_that_hangs_holds_up_the_sweep_for_a_bounded_time(
+    world: World, queued: World, qstash: StandIn
+) -> None:
+    silent = world.upload(audio=tone(silent=True))
+    with pytest.raises(NoSpeech):
+        world.deliver(silent)
+    for _ in range(4):
+        world.upload()
+    world.clock.move(hours=25)
+    qstash.misbehave({"kind": "hang", "times": None})
+    begun = time.monotonic()
+
+    report = sweep(queued.services)
+
+    assert (report.published, report.failures) == (0, 4)
+    assert report.audio_deleted == 1
+    assert time.monotonic() - begun < KIND_SECONDS + READ_TIMEOUT_SECONDS + 20
+
+
+def test_a_provider_that_asked_for_hours_is_not_asked_before(queued: World) -> None:
+    after = {"retry-after": "7200"}
+    queued.whisper.misbehave({"kind": "answer", "status": 429, "headers": after, "body": {}})
+    session_id = queued.upload()
+    with pytest.raises(RateLimited):
+        queued.deliver(session_id)
+    queued.clock.move(seconds=7200)
+    assert sweep(queued.services).resumed == 0
+    queued.clock.move(seconds=OVERDUE_AFTER.total_seconds() + 1)
+
+    assert sweep(queued.services).resumed == 1
 
 
 def test_a_retry_that_never_came_is_published_again(queued: World) -> None:
