@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from pipeline.errors import RostrumError
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -18,5 +21,8 @@ def schedule_sweep(services: Services, *, cron: str = EVERY_MINUTE) -> None:
 
 
 if __name__ == "__main__":
-    schedule_sweep(Services(Settings()))
+    try:
+        schedule_sweep(Services(Settings()))
+    except RostrumError as error:
+        sys.exit(error.message)
     print("The sweeper is scheduled every minute.")  # noqa: T201 - the command's answer

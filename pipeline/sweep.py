@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from pipeline import intake
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held
-from pipeline.errors import RateLimited, StorageUnavailable
+from pipeline.errors import RateLimited, RostrumError, StorageUnavailable
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.storage import PREFIX, StoredObject
@@ -194,4 +195,7 @@ def _session_of(stored: StoredObject) -> UUID | None:
 
 
 if __name__ == "__main__":
-    print(sweep(Services(Settings())))  # noqa: T201 - the command's answer
+    try:
+        print(sweep(Services(Settings())))  # noqa: T201 - the command's answer
+    except RostrumError as error:
+        sys.exit(error.message)

@@ -71,7 +71,7 @@ def running_backend(settings: Settings, log: Path, **env: str) -> Iterator[Live]
             f"--port={port}",
         ],
         log=log,
-        env={**os.environ, **_environment(settings), "APP_URL": url, **env},
+        env={**os.environ, **environment(settings), "APP_URL": url, **env},
     )
     try:
         wait_until(lambda: answers(f"{url}/healthz"), process, name="The backend", log=log)
@@ -81,7 +81,7 @@ def running_backend(settings: Settings, log: Path, **env: str) -> Iterator[Live]
         stop(process)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """The settings as variables of the environment."""
     return {
         name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
