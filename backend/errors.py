@@ -44,6 +44,7 @@ TABLE: dict[type[errors.RostrumError], Answer] = {
     errors.AudioGone: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.TranscriptMissing: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.AlreadyRunning: Answer(409, NON_RETRYABLE, logging.INFO),
+    errors.NotRetryable: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.NotFound: Answer(404, NON_RETRYABLE, logging.INFO),
     errors.UnsupportedAudio: Answer(415, NON_RETRYABLE, logging.INFO),
     errors.EmptyAudio: Answer(400, NON_RETRYABLE, logging.INFO),

@@ -15,7 +15,8 @@
     └── Refused              the request itself cannot be granted
         ├── Unauthorized, InvalidRequest, PayloadTooLarge, NotFound
         ├── MissingAudio, AudioTooLarge
-        └── AudioMismatch, AudioGone, TranscriptMissing, AlreadyRunning
+        ├── AudioMismatch, AudioGone, TranscriptMissing, AlreadyRunning
+        └── NotRetryable     a dead letter that no retry would help
 
 Sentences never hold what a learner said, a name or a key. This module knows no HTTP.
 """
@@ -265,3 +266,10 @@ class AlreadyRunning(Refused):
 
     code = "ALREADY_RUNNING"
     sentence = "This session is being processed. Wait until it is done."
+
+
+class NotRetryable(Refused):
+    """A dead letter whose retry would help nothing; the sentence says why."""
+
+    code = "NOT_RETRYABLE"
+    sentence = "This dead letter cannot be retried."

@@ -1,4 +1,4 @@
-"""QStash: publish a session's run, and verify that a delivery really comes from there."""
+"""QStash: publish a session's run, look after dead letters, verify that a delivery is genuine."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import base64
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pipeline.errors import QueueUnavailable, RateLimited, Unauthorized
+from pipeline.errors import (
+    InvalidInput,
+    NotFound,
+    QueueUnavailable,
+    RateLimited,
+    RostrumError,
+    Unauthorized,
+)
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from qstash import QStash
+    from qstash.dlq import DlqMessage
 
 RETRIES = 3
 """Deliveries after the first; the last one is known by comparing `Upstash-Retried` with it."""
@@ -31,8 +41,32 @@ SWEEP_SCHEDULE_ID = "rostrum-sweep"
 CLOCK_LEEWAY_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 10
+MOST_LETTERS = 100
+"""Dead letters that QStash lists at once."""
+# The SDK puts an id into the path as it is: nothing may stand in it that leads elsewhere.
+_LETTER_ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
+# The SDK tells the status of a refusal in its sentence only.
+_REFUSED = re.compile(r"Request failed with status: (\d{3}),")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that QStash gave up, as it came."""
+
+    dlq_id: str
+    url: str
+    """Where it was to be delivered."""
+    status: int | None
+    """HTTP status of the last answer; None: none came."""
+    body: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
+    """Body of the last answer, whoever gave it."""
+    most_deliveries: int
+    """How many deliveries it was published for."""
+    created_at: datetime
+    """When the message was published."""
 
 
 class Queue:
@@ -102,6 +136,56 @@ class Queue:
                 retries=0,
             )
 
+    def letters(
+        self, *, cursor: str | None = None, limit: int = MOST_LETTERS
+    ) -> tuple[list[Letter], str | None]:
+        """A page of the account's dead letters, and the cursor of the next one.
+
+        Raises:
+            InvalidInput: QStash does not take the cursor.
+            QueueUnavailable: it does not answer.
+        """
+        bad = InvalidInput("The cursor is not one that a page gave.") if cursor else None
+        with _as_ours(bad):
+            page = self._client.dlq.list(cursor=cursor, count=limit)
+            return [_letter(message) for message in page.messages], page.cursor or None
+
+    def letter(self, dlq_id: str) -> Letter:
+        """One dead letter.
+
+        Raises:
+            NotFound: there is none of this id.
+            QueueUnavailable: QStash does not answer.
+        """
+        with _as_ours(_no_letter()):
+            return _letter(self._client.dlq.get(_path_safe(dlq_id)))
+
+    def retry_letter(self, dlq_id: str) -> None:
+        """Turn a dead letter into a new message with deliveries of its own.
+
+        The SDK has no method for it: its own client sends the call of the REST API.
+
+        Raises:
+            NotFound: there is none of this id.
+            QueueUnavailable: no new message was made.
+        """
+        with _as_ours(_no_letter()):
+            made = self._client.http.request(
+                path=f"/v2/dlq/retry/{_path_safe(dlq_id)}", method="POST"
+            )
+            if made.get("deduplicated"):
+                raise ValueError("QStash took the retry for a repetition and sent nothing")
+
+    def delete_letter(self, dlq_id: str) -> None:
+        """Delete a dead letter.
+
+        Raises:
+            NotFound: there is none of this id.
+            QueueUnavailable: QStash does not answer.
+        """
+        with _as_ours(_no_letter()):
+            self._client.dlq.delete(_path_safe(dlq_id))
+
     def close(self) -> None:
         """Give back the connections."""
         self._client.http._client.close()  # noqa: SLF001 - the SDK has no close of its own
@@ -116,9 +200,39 @@ class Queue:
             self._client.schedule.list()
 
 
+def _no_letter() -> NotFound:
+    return NotFound("There is no such dead letter.")
+
+
+def _path_safe(dlq_id: str) -> str:
+    if not _LETTER_ID.fullmatch(dlq_id):
+        raise _no_letter()
+    return dlq_id
+
+
+def _letter(message: DlqMessage) -> Letter:
+    return Letter(
+        dlq_id=message.dlq_id,
+        url=message.url,
+        status=message.response_status or None,
+        body=_content(message.body, message.body_base64),
+        answer=_content(message.response_body, message.response_body_base64),
+        most_deliveries=message.max_retries + 1,
+        created_at=datetime.fromtimestamp(message.created_at / 1000, UTC),
+    )
+
+
+def _content(text: str | None, encoded: str | None) -> bytes:
+    """A body as QStash shows it: text, or base64 where it is not UTF-8."""
+    return base64.b64decode(encoded) if encoded else (text or "").encode()
+
+
 @contextmanager
-def _as_ours() -> Iterator[None]:
-    """Turn what the SDK and its transport raise into our errors."""
+def _as_ours(refused: RostrumError | None = None) -> Iterator[None]:
+    """Turn what the SDK and its transport raise into our errors.
+
+    `refused` is what it means that QStash answers 400 or 404, where that is about our input.
+    """
     import httpx
     from qstash.errors import (
         DailyMessageLimitExceededError,
@@ -130,8 +244,18 @@ def _as_ours() -> Iterator[None]:
         yield
     except (RateLimitExceededError, DailyMessageLimitExceededError) as error:
         raise RateLimited("The queue asked us to slow down.") from error
-    except (QStashError, httpx.HTTPError, ValueError, KeyError) as error:
-        # ValueError and KeyError: an answer that the SDK cannot read.
+    except (
+        QStashError,
+        httpx.HTTPError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        # The last four: an answer that the SDK cannot read.
+        told = _REFUSED.match(str(error)) if isinstance(error, QStashError) else None
+        if refused is not None and told and told[1] in {"400", "404"}:
+            raise refused from error
         raise QueueUnavailable from error
 
 
