@@ -1,17 +1,99 @@
-"""When the queue gives up on a run: the session says so, and waits for a person."""
+"""When the queue gives up: the session says so, and people see the letter and decide.
+
+A dead letter is a message that the queue will not deliver again. It is kept there, not by us:
+nothing of ours hangs on it, and deleting one changes no session.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from pipeline.database import operations, sessions
+from pipeline.database import letters, operations, sessions
 from pipeline.database.engine import transaction
+from pipeline.database.letters import Standing
+from pipeline.errors import NotFound, NotRetryable, RostrumError
+from pipeline.letter import Contents, Purpose, contents
+from pipeline.queue import MOST_LETTERS, Letter
 from pipeline.services import Services
+from pipeline.status import Status
+
+ACTOR = "queue"
+MOST_PAGES = 10
+"""How many pages of the queue's letters one call looks through."""
+MOST_RETRIED = 100
+"""How many letters one call of `retry_all` opens again."""
 
 log = logging.getLogger(__name__)
 
-ACTOR = "queue"
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was given up, and what became of its session since."""
+
+    id: str
+    """The queue's own."""
+    purpose: Purpose
+    session_id: UUID | None
+    run_id: UUID | None
+    """None: the message named none, and meant the newest run."""
+    response_status: int | None
+    """HTTP status of the last answer; None: no answer came."""
+    code: str | None
+    """Our code in the last answer; None: whoever answered was not us."""
+    deliveries: int | None
+    """How many were made; None: an answer ended them early, and the queue does not say when."""
+    created_at: datetime
+    """When the message was published."""
+    user_id: str | None
+    title: str | None
+    session_status: Status | None
+    """This and the two above: None where the session is gone."""
+    attempts: int | None
+    """How many deliveries worked on the run; None where it is not the newest."""
+    is_newest_run: bool
+    reason: str | None
+    """Why a retry would not help; None: it can be retried."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether a retry can help."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    """Some of the dead letters, in the queue's order."""
+
+    letters: tuple[DeadLetter, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A letter whose run is open again."""
+
+    session_id: UUID
+    run_id: UUID
+    queued: bool
+    """False: the queue did not take it now, and the sweeper will publish the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    """What became of all letters that matched."""
+
+    retried: int
+    """Back in the queue."""
+    refused: int
+    """No retry would help them; they are still there."""
+    failed: int
+    """Open again, but the queue did not take them: the sweeper publishes their runs."""
+    more: bool
+    """The call ended before the last letter: call again."""
 
 
 def mark_dead(services: Services, session_id: UUID, run_id: UUID | None) -> bool:
@@ -30,3 +112,214 @@ def mark_dead(services: Services, session_id: UUID, run_id: UUID | None) -> bool
     if marked:
         log.warning("run_dead", extra={"session": str(session_id), "run": str(run_id)})
     return marked
+
+
+def listed(
+    services: Services,
+    *,
+    code: str | None = None,
+    cursor: str | None = None,
+    limit: int = MOST_LETTERS,
+) -> LetterPage:
+    """A page of at most `limit` dead letters, with where their sessions stand now.
+
+    The queue cannot look for our codes: with `code` a page may be short, or at worst empty,
+    while there is a next one.
+
+    Raises:
+        InvalidInput: the cursor is not one that a page gave.
+        QueueUnavailable, DatabaseUnavailable: try again.
+    """
+    found: list[tuple[Letter, Contents]] = []
+    for _ in range(MOST_PAGES):
+        page, cursor = services.queue.letters(cursor=cursor, limit=limit)
+        found = _ours(services, page, code)
+        if found or cursor is None:
+            break
+    with transaction(services.engine) as db:
+        held = letters.standings(db, {said.session_id for _, said in found if said.session_id})
+    now = services.now()
+    return LetterPage(
+        tuple(
+            _joined(letter, said, held.get(said.session_id) if said.session_id else None, now)
+            for letter, said in found
+        ),
+        cursor,
+    )
+
+
+def _ours(
+    services: Services, page: list[Letter], code: str | None
+) -> list[tuple[Letter, Contents]]:
+    """Letters to our own addresses, of one code where one is asked for.
+
+    The account may serve other applications: their letters are none of our business.
+    """
+    read = [(letter, contents(letter, services.settings)) for letter in page]
+    return [
+        (letter, said)
+        for letter, said in read
+        if said is not None and (code is None or said.code == code)
+    ]
+
+
+def _joined(letter: Letter, said: Contents, standing: Standing | None, now: datetime) -> DeadLetter:
+    is_newest = standing is not None and said.run_id in {None, standing.run_id}
+    return DeadLetter(
+        id=letter.dlq_id,
+        purpose=said.purpose,
+        session_id=said.session_id,
+        run_id=said.run_id,
+        response_status=letter.status,
+        code=said.code,
+        deliveries=said.deliveries,
+        created_at=letter.created_at,
+        user_id=standing.learner_id if standing else None,
+        title=standing.title if standing else None,
+        session_status=standing.status if standing else None,
+        attempts=standing.attempts if standing and is_newest else None,
+        is_newest_run=is_newest,
+        reason=hindrance(said, standing, now=now),
+    )
+
+
+def hindrance(said: Contents, standing: Standing | None, *, now: datetime) -> str | None:
+    """Why a retry of a letter would help nothing, in a sentence; None: it can help."""
+    if said.purpose is not Purpose.PROCESS:
+        return "Only deliveries of sessions are retried: the sweeper does this work by itself."
+    if standing is None:
+        return "Its session is gone. Delete the letter."
+    if standing.run_id is None:
+        return "Its session has no recording yet."
+    if said.run_id not in {None, standing.run_id}:
+        return "A newer run of its session was asked for. Delete the letter."
+    return _hindrance_of(standing, now)
+
+
+def _hindrance_of(standing: Standing, now: datetime) -> str | None:
+    """What of the session stands against a retry."""
+    lease = standing.lease_expires_at
+    is_worked_on = standing.status is Status.PROCESSING and (lease is None or lease > now)
+    # A run that no delivery reached still shows the error of the run before it.
+    is_permanent = standing.attempts > 0 and standing.error_retryable is False
+    reasons = (
+        (standing.is_done, "Its session is completed. Delete the letter."),
+        (
+            standing.status is Status.COMPLETED,
+            "Its session is completed; the sweeper brings the re-run that was asked for.",
+        ),
+        (is_worked_on, "Its session is being processed now."),
+        (standing.will_retry, "Another delivery is on its way already: nobody needs to act."),
+        (is_permanent, f"No retry can mend what went wrong: {standing.error_message}"),
+        (
+            standing.lacks_audio,
+            "The recording was deleted before it was transcribed. Ask for a new one.",
+        ),
+    )
+    return next((sentence for applies, sentence in reasons if applies), None)
+
+
+def retry(services: Services, dlq_id: str, *, requested_by: str) -> Retried:
+    """Open the run of a dead letter again and have the queue deliver it.
+
+    Committed first, then asked of the queue: where that does not take it, the sweeper does.
+
+    Raises:
+        NotFound: there is no such dead letter.
+        NotRetryable: it would not help; the sentence says why.
+        QueueUnavailable: nothing was changed.
+        DatabaseUnavailable: look at the session before trying again.
+    """
+    letter, said = _found(services, dlq_id)
+    return _retry(services, letter, said, requested_by=requested_by)
+
+
+def _found(services: Services, dlq_id: str) -> tuple[Letter, Contents]:
+    letter = services.queue.letter(dlq_id)
+    said = contents(letter, services.settings)
+    if said is None:
+        raise NotFound("There is no such dead letter.")
+    return letter, said
+
+
+def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: str) -> Retried:
+    session_id, run_id = _reopen(services, said, requested_by)
+    ids = {"session": str(session_id), "run": str(run_id)}
+    try:
+        services.queue.retry_letter(letter.dlq_id)
+    except RostrumError as error:
+        # It may have landed though its answer was lost; a delivery too many changes nothing.
+        log.warning("letter_not_retried", extra={**ids, "code": error.code})
+        return Retried(session_id, run_id, queued=False)
+    with transaction(services.engine) as db:
+        sessions.mark_queued(db, run_id, now=services.now())
+    log.info("letter_retried", extra=ids)
+    return Retried(session_id, run_id, queued=True)
+
+
+def _reopen(services: Services, said: Contents, requested_by: str) -> tuple[UUID, UUID]:
+    """Judge and open under one lock: of two people at once the second finds it open."""
+    now = services.now()
+    with transaction(services.engine) as db:
+        standing = None
+        if said.session_id is not None and sessions.lock(db, said.session_id) is not None:
+            standing = letters.standings(db, [said.session_id]).get(said.session_id)
+        reason = hindrance(said, standing, now=now)
+        if reason is not None or standing is None or standing.run_id is None:
+            raise NotRetryable(reason)
+        session_id, run_id = standing.session_id, standing.run_id
+        if not letters.reopen(db, session_id, run_id=run_id, actor=requested_by, now=now):
+            raise NotRetryable
+    return session_id, run_id
+
+
+def retry_all(services: Services, *, code: str | None = None, requested_by: str) -> RetryReport:
+    """Retry every dead letter that can be, of one code where one is given.
+
+    Bounded: at most `MOST_RETRIED` letters of `MOST_PAGES` pages. It ends at the first letter
+    that the queue does not take, rather than open more runs that it would not take either.
+
+    Raises:
+        QueueUnavailable, DatabaseUnavailable: what was retried before stays retried.
+    """
+    tally = dict.fromkeys(_Became, 0)
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page, cursor = services.queue.letters(cursor=cursor)
+        for letter, said in _ours(services, page, code):
+            became = _try_again(services, letter, said, requested_by)
+            tally[became] += 1
+            if became is _Became.FAILED or tally[_Became.RETRIED] == MOST_RETRIED:
+                return _report(tally, more=True)
+        if cursor is None:
+            return _report(tally, more=False)
+    return _report(tally, more=True)
+
+
+class _Became(StrEnum):
+    RETRIED = "retried"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+def _try_again(services: Services, letter: Letter, said: Contents, requested_by: str) -> _Became:
+    try:
+        opened = _retry(services, letter, said, requested_by=requested_by)
+    except NotRetryable:
+        return _Became.REFUSED
+    return _Became.RETRIED if opened.queued else _Became.FAILED
+
+
+def _report(tally: dict[_Became, int], *, more: bool) -> RetryReport:
+    return RetryReport(**{became.value: count for became, count in tally.items()}, more=more)
+
+
+def delete(services: Services, dlq_id: str) -> None:
+    """Delete a dead letter; its session stays as it is.
+
+    Raises:
+        NotFound: there is no such dead letter.
+        QueueUnavailable: it is still there.
+    """
+    letter, _ = _found(services, dlq_id)
+    services.queue.delete_letter(letter.dlq_id)

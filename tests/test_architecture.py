@@ -34,6 +34,7 @@ ORDER = (
     "storage",
     "audio",
     "queue",
+    "letter",
     "transcribe",
     "analyze",
     "services",
