@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 from fastapi import Depends, FastAPI
 
-from backend import errors, health, internal, request_log, sessions, users
+from backend import dead_letters, errors, health, internal, request_log, sessions, users
 from backend.auth import BearerGate, bearer
 from backend.body_limit import BodyLimit
 from backend.metrics import Metrics
@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.include_router(sessions.router, dependencies=[Depends(bearer)])
     app.include_router(users.router, dependencies=[Depends(bearer)])
+    app.include_router(dead_letters.router, dependencies=[Depends(bearer)])
     app.include_router(internal.router)
     app.include_router(health.router)
     # The last added is the outermost.

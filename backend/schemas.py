@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from pipeline import language
+from pipeline.letter import Purpose
 from pipeline.session import SessionRow
 from pipeline.status import Scope, Status
 
@@ -39,6 +40,7 @@ Language = Annotated[str, AfterValidator(_known_language)]
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)
 ]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_printable)]
 Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
@@ -88,6 +90,23 @@ class UploadIn(_In):
     size_bytes: int = Field(ge=1, strict=True)
     title: Title | None = None
     language: Language = "en"
+
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]{0,39}$")]
+
+
+class LettersQuery(_In):
+    """Which dead letters to list."""
+
+    code: Code | None = Field(None, description="Our code in the last answer; see docs/api.md.")
+    limit: int = Field(50, ge=1, le=100)
+    cursor: Cursor | None = Field(None, description="`nextCursor` of the page before.")
+
+
+class RetryIn(_In):
+    """Which dead letters to retry."""
+
+    code: Code | None = Field(None, description="Only letters of this code; null: of any.")
 
 
 class RunIn(_In):
@@ -217,3 +236,51 @@ class MarkedOut(Out):
 
     ok: Literal[True] = True
     marked: bool = Field(description="False: the run is not the newest, or unknown.")
+
+
+class DeadLetterOut(Out):
+    """A message that the queue gave up, and where its session stands now."""
+
+    id: str = Field(description="The queue's own id.")
+    purpose: Purpose = Field(description="Which webhook it was for.")
+    session_id: UUID | None
+    run_id: UUID | None
+    response_status: int | None = Field(description="Of the last answer; null: none came.")
+    code: str | None = Field(description="Our code in the last answer; null: not our answer.")
+    deliveries: int | None = Field(
+        description="How many were made; null: an answer ended them early."
+    )
+    created_at: datetime = Field(description="When the message was published.")
+    user_id: str | None
+    title: str | None
+    session_status: Status | None = Field(description="Null: the session is gone.")
+    attempts: int | None = Field(description="How many deliveries worked on the run.")
+    is_newest_run: bool
+    retryable: bool = Field(description="Whether a retry can help.")
+    reason: str | None = Field(description="Why not, in a sentence.")
+
+
+class LettersOut(Out):
+    """Some of the dead letters, in the queue's order."""
+
+    letters: list[DeadLetterOut]
+    next_cursor: str | None
+
+
+class RetriedOut(Out):
+    """A run that is open again."""
+
+    session_id: UUID
+    run_id: UUID
+    queued: bool = Field(
+        description="False: the queue did not take it now; the sweeper publishes the run."
+    )
+
+
+class RetryReportOut(Out):
+    """What became of the letters that matched."""
+
+    retried: int = Field(description="Back in the queue.")
+    refused: int = Field(description="No retry would help them; they are still there.")
+    failed: int = Field(description="Open again; the sweeper publishes their runs.")
+    more: bool = Field(description="The call ended before the last letter: call again.")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from backend import health, internal, sessions, users
+from backend import dead_letters, health, internal, sessions, users
 from backend.app import create_app
 from backend.errors import NON_RETRYABLE, NON_RETRYABLE_HEADER, TABLE, delivery_response
 from pipeline import errors
@@ -131,6 +131,7 @@ def test_each_group_tells_how_callers_prove_who_they_are(document: dict[str, Any
     expected: dict[str, Any] = {
         "sessions": [{"HTTPBearer": []}],
         "users": [{"HTTPBearer": []}],
+        "dead letters": [{"HTTPBearer": []}],
         "queue": [{"QStash": []}],
         "health": None,
     }
@@ -158,12 +159,12 @@ def test_no_handler_is_async_but_those_that_never_block() -> None:
     """A coroutine that waits for a database would stop every other request."""
     routes = [
         route
-        for module in (health, internal, sessions, users)
+        for module in (dead_letters, health, internal, sessions, users)
         for route in module.router.routes
         if isinstance(route, APIRoute)
     ]
 
     asynchronous = {r.name for r in routes if inspect.iscoroutinefunction(r.endpoint)}
 
-    assert len(routes) == 16
+    assert len(routes) == 20
     assert asynchronous == {"process", "healthz"}
