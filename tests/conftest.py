@@ -51,6 +51,8 @@ pytest_plugins = [
     "tests.standins",
     "tests.world",
     "tests.backend.api",
+    "tests.backend.live",
+    "tests.letters",
     "tests.dashboard.screen",
     "tests.stack",
 ]

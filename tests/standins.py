@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from local.child import answers, start, stop, wait_until
@@ -118,6 +120,19 @@ def running_qstash(database_url: str, log: Path) -> Iterator[StandIn]:
         QSTASH_CURRENT_SIGNING_KEY=CURRENT_KEY,
         QSTASH_NEXT_SIGNING_KEY=NEXT_KEY,
     ) as standin:
+        yield standin
+
+
+@pytest.fixture(scope="session")
+def qstash_process(
+    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StandIn]:
+    """One server for all tests that neither kill it nor count its calls."""
+    name = f"qstash_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+    url = f"{postgres_server.rpartition('/')[0]}/{name}"
+    with running_qstash(url, tmp_path_factory.mktemp("qstash") / "log") as standin:
         yield standin
 
 

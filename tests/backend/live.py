@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,15 @@ from uuid import UUID
 
 import httpx2
 import psutil
+import pytest
 from pydantic import SecretStr
 
 from local.child import answers, start, stop, wait_until
 from local.ports import free_port
 from pipeline.settings import Settings
-from tests.world import message, signed
+from tests.standins import StandIn
+from tests.talks import tone
+from tests.world import World, message, signed
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,37 @@ def environment(settings: Settings) -> dict[str, str]:
         for name, value in settings
         if value is not None
     }
+
+
+def eventually(what: Callable[[], Any], *, seconds: float = 30) -> Any:
+    """The first true answer."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def live(world: World, tmp_path: Path) -> Iterator[Live]:
+    """A server on the world's settings, without a queue."""
+    with running_backend(world.services.settings, tmp_path / "backend.log") as made:
+        yield made
+
+
+def upload(live: Live, audio: bytes | None = None, **headers: str) -> httpx2.Response:
+    """POST a recording."""
+    return live.client.post(
+        "/api/sessions",
+        data={"userId": "ann"},
+        files={"audio": ("talk.wav", audio or tone())},
+        headers=headers,
+    )
+
+
+@pytest.fixture
+def queued(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Live]:
+    """A server whose queue delivers by itself, and tries again at once."""
+    settings = world.with_settings(qstash_url=qstash.url, queue_retry_delay="100").services.settings
+    with running_backend(settings, tmp_path / "backend.log") as made:
+        yield made

@@ -6,7 +6,7 @@ import io
 import socket
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain
@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx2
 import pytest
 
 from tests.backend.api import problem
-from tests.backend.live import Live, running_backend
+from tests.backend.live import Live, eventually, running_backend, upload
 from tests.standins import StandIn
 from tests.talks import tone, verbose_json
 from tests.world import World, message, signed
@@ -27,31 +26,6 @@ DELIVERIES = 45
 """More than the 40 threads that the API's handlers share."""
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 FILE = b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
-
-
-def eventually(what: Callable[[], Any], *, seconds: float = 30) -> Any:
-    """The first true answer."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
-    return found
-
-
-@pytest.fixture
-def live(world: World, tmp_path: Path) -> Iterator[Live]:
-    """A server on the world's settings, without a queue."""
-    with running_backend(world.services.settings, tmp_path / "backend.log") as made:
-        yield made
-
-
-def upload(live: Live, audio: bytes | None = None, **headers: str) -> httpx2.Response:
-    return live.client.post(
-        "/api/sessions",
-        data={"userId": "ann"},
-        files={"audio": ("talk.wav", audio or tone())},
-        headers=headers,
-    )
 
 
 def blocks(number: int) -> Iterator[bytes]:
@@ -211,14 +185,6 @@ def test_a_learners_id_that_looks_encoded_is_taken_as_it_is(world: World, live: 
     answer = live.client.get(f"/api/users/{quote('%2F', safe='')}/pattern-profile")
 
     assert answer.json()["userId"] == "%2F"
-
-
-@pytest.fixture
-def queued(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Live]:
-    """A server whose queue delivers by itself, and tries again at once."""
-    settings = world.with_settings(qstash_url=qstash.url, queue_retry_delay="100").services.settings
-    with running_backend(settings, tmp_path / "backend.log") as made:
-        yield made
 
 
 def shown(live: Live, session_id: str) -> Any:
