@@ -6,7 +6,13 @@ import streamlit as st
 
 from dashboard.access import NoAccess, Role, Viewer, viewer
 from dashboard.components.failure import draw_error
-from dashboard.links import LEARNER_PAGE, SESSION_PAGE, SESSIONS_PAGE, UPLOAD_PAGE
+from dashboard.links import (
+    LEARNER_PAGE,
+    OPERATIONS_PAGE,
+    SESSION_PAGE,
+    SESSIONS_PAGE,
+    UPLOAD_PAGE,
+)
 from pipeline.errors import RostrumError
 from pipeline.settings import UnsafeConfiguration
 
@@ -21,7 +27,7 @@ def main() -> None:
         return
     if looking.is_local:
         st.caption(":material/computer: Local mode: you are admin, on this machine only.")
-    page = st.navigation({"Work": _pages(looking)})
+    page = st.navigation(_pages(looking))
     try:
         page.run()
     except NoAccess as refusal:
@@ -32,15 +38,19 @@ def main() -> None:
         draw_error(error)
 
 
-def _pages(looking: Viewer) -> list[st.Page]:
-    pages = [
+def _pages(looking: Viewer) -> dict[str, list[st.Page]]:
+    """The navigation's groups, as far as the viewer's role goes."""
+    work = [
         st.Page(SESSIONS_PAGE, title="Sessions", icon=":material/list:", default=True),
         st.Page(SESSION_PAGE, title="Session", visibility="hidden"),
         st.Page(LEARNER_PAGE, title="Learner", icon=":material/person:"),
     ]
     if looking.may(Role.QA):
-        pages.append(st.Page(UPLOAD_PAGE, title="Upload", icon=":material/upload:"))
-    return pages
+        work.append(st.Page(UPLOAD_PAGE, title="Upload", icon=":material/upload:"))
+    if not looking.may(Role.ADMIN):
+        return {"Work": work}
+    operations = st.Page(OPERATIONS_PAGE, title="Operations", icon=":material/monitor_heart:")
+    return {"Work": work, "Operate": [operations]}
 
 
 def _refuse(refusal: NoAccess) -> None:

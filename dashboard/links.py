@@ -13,6 +13,7 @@ SESSION_PAGE = "views/session.py"
 LEARNER_PAGE = "views/learner.py"
 SESSIONS_PAGE = "views/sessions.py"
 UPLOAD_PAGE = "views/upload.py"
+OPERATIONS_PAGE = "views/operations.py"
 LONGEST = 200
 
 
