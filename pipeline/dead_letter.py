@@ -206,7 +206,7 @@ def _hindrance_of(standing: Standing, now: datetime) -> str | None:
         (standing.is_done, "Its session is completed. Delete the letter."),
         (
             standing.status is Status.COMPLETED,
-            "Its session is completed; the sweeper brings the re-run that was asked for.",
+            "Its session shows the results of an earlier run. Ask for another run there.",
         ),
         (is_worked_on, "Its session is being processed now."),
         (standing.will_retry, "Another delivery is on its way already: nobody needs to act."),
@@ -252,6 +252,8 @@ def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: 
         log.warning("letter_not_retried", extra={**ids, "code": error.code})
         return Retried(session_id, run_id, queued=False)
     with transaction(services.engine) as db:
+        # Counted as handed over: a sweeper that has just seen it waiting leaves it alone.
+        sessions.next_publication(db, run_id)
         sessions.mark_queued(db, run_id, now=services.now())
     log.info("letter_retried", extra=ids)
     return Retried(session_id, run_id, queued=True)

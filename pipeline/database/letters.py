@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import Run, SpeakingSession
+from pipeline.database.operations import LOST_AFTER
 from pipeline.database.sessions import change_status
 from pipeline.errors import Unforeseen
 from pipeline.status import Status
@@ -95,6 +96,8 @@ def reopen(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: date
             ),
             "error_retryable": func.coalesce(S.error_retryable, true()),
             "will_retry": True,
+            # As for any message that the queue takes: after so long it was lost.
+            "retry_due_at": now + LOST_AFTER,
         },
         run_values={"outcome": None, "finished_at": None, "error_code": None, "queued_at": None},
     )

@@ -54,13 +54,9 @@ def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
     """Runs that no delivery will come for, oldest first."""
     never_published = and_(Run.queued_at.is_(None), Run.created_at <= now - UNPUBLISHED_AFTER)
     delivery_lost = and_(Run.queued_at <= now - LOST_AFTER, Run.attempts == 0)
-    return _waiting(
-        db,
-        or_(never_published, delivery_lost, _stranded(now)),
-        Run.attempts < MOST_ATTEMPTS,
-        now=now,
-        limit=limit,
-    )
+    # One that somebody opened again was never published since, however often it was tried.
+    goes_on = and_(_stranded(now), Run.attempts < MOST_ATTEMPTS)
+    return _waiting(db, or_(never_published, delivery_lost, goes_on), now=now, limit=limit)
 
 
 def exhausted_runs(db: Session, *, now: datetime, limit: int) -> list[Waiting]:

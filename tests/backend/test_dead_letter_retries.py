@@ -6,10 +6,12 @@ import json
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from pipeline import intake
 from pipeline.database import leases
 from pipeline.database.engine import transaction
+from pipeline.database.operations import MOST_ATTEMPTS
 from pipeline.status import Scope, Stage, Status
 from pipeline.sweep import sweep
 from tests.backend.api import Api, problem
@@ -159,16 +161,14 @@ def test_no_retry_once_the_recording_is_gone_untranscribed(
     assert "recording was deleted" in why_not(letters_api, burials, session_id)
 
 
-def test_no_retry_of_a_rerun_that_the_sweeper_brings_anyway(
-    letters_api: Api, burials: Burials
-) -> None:
+def test_no_retry_of_a_rerun_behind_a_completed_run(letters_api: Api, burials: Burials) -> None:
     """The session shows the results of its first run all the while."""
     session_id = letters_api.world.complete()
     burials.destination.reply(*[ours("TIMEOUT")] * 4)
     intake.rerun(letters_api.world.services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
     eventually(lambda: burials.ids(session_id))
 
-    assert "the sweeper brings the re-run" in why_not(letters_api, burials, session_id)
+    assert "results of an earlier run" in why_not(letters_api, burials, session_id)
 
 
 def test_an_earlier_runs_permanent_error_is_no_reason_against_a_rerun_that_never_began(
@@ -266,3 +266,28 @@ def test_a_retry_that_the_queue_takes_for_a_repetition_is_brought_by_the_sweeper
 
     assert retried(letters_api, burials.id(session_id)).json()["queued"] is False
     assert sweep(burials.world.services).published == 1
+
+
+def test_a_run_that_was_tried_very_often_is_brought_all_the_same_when_somebody_asks(
+    letters_api: Api, burials: Burials
+) -> None:
+    session_id = burials.bury_failed()
+    with transaction(letters_api.services.engine) as db:
+        db.execute(text("UPDATE runs SET attempts = :most"), {"most": MOST_ATTEMPTS})
+    burials.qstash.misbehave({"kind": "answer", "path": "/v2/dlq/retry", "status": 500})
+    letters_api.world.clock.move(minutes=1)
+
+    assert retried(letters_api, burials.id(session_id)).json()["queued"] is False
+    assert sweep(burials.world.services).published == 1
+
+
+def test_a_retry_that_the_queue_took_and_lost_is_brought_by_the_sweeper(
+    letters_api: Api, burials: Burials
+) -> None:
+    session_id = burials.bury_failed()
+    assert retried(letters_api, burials.id(session_id)).json()["queued"] is True
+    letters_api.world.clock.move(minutes=50)
+    assert sweep(burials.world.services).resumed == 0, "it may wait for its turn"
+    letters_api.world.clock.move(minutes=20)
+
+    assert sweep(burials.world.services).resumed == 1
