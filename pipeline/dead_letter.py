@@ -253,7 +253,7 @@ def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: 
         return Retried(session_id, run_id, queued=False)
     with transaction(services.engine) as db:
         # Counted as handed over: a sweeper that has just seen it waiting leaves it alone.
-        sessions.next_publication(db, run_id)
+        sessions.next_publication(db, run_id, now=services.now())
         sessions.mark_queued(db, run_id, now=services.now())
     log.info("letter_retried", extra=ids)
     return Retried(session_id, run_id, queued=True)

@@ -221,7 +221,7 @@ def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bo
     With `after`, only if it has been handed over just so often: of two sweepers one does it.
     """
     with transaction(services.engine) as db:
-        publication = sessions.next_publication(db, run_id, after=after)
+        publication = sessions.next_publication(db, run_id, now=services.now(), after=after)
     if publication is None:
         return False
     session_id, number = publication

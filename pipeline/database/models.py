@@ -151,6 +151,8 @@ class Run(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     publications: Mapped[int] = mapped_column(server_default=text("0"))
     """How often it was handed to the queue; part of the deduplication id."""
+    handed_over_at: Mapped[datetime | None]
+    """When that was last begun; `queued_at` is when the queue had taken it."""
     outcome: Mapped[str | None]
     error_code: Mapped[str | None]
     transcript_id: Mapped[uuid.UUID | None]

@@ -74,8 +74,12 @@ def _stranded(now: datetime) -> ColumnElement[bool]:
 def _waiting(
     db: Session, *conditions: ColumnElement[bool], now: datetime, limit: int
 ) -> list[Waiting]:
-    # A run handed over again a moment ago is on its way.
-    settled = or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER)
+    # A run handed over a moment ago is on its way, and one that is being handed over just now
+    # is somebody else's.
+    settled = and_(
+        or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER),
+        or_(Run.handed_over_at.is_(None), Run.handed_over_at <= now - UNPUBLISHED_AFTER),
+    )
     rows = db.execute(
         select(S.id, Run.id.label("run_id"), Run.publications, Run.queued_at)
         .join(S, S.run_id == Run.id)

@@ -210,7 +210,7 @@ def newest_transcript_id(db: Session, session_id: UUID) -> UUID | None:
 
 
 def next_publication(
-    db: Session, run_id: UUID, *, after: int | None = None
+    db: Session, run_id: UUID, *, now: datetime, after: int | None = None
 ) -> tuple[UUID, int] | None:
     """Count one more handing-over of a run; its session and the count.
 
@@ -219,7 +219,7 @@ def next_publication(
     row = db.execute(
         update(Run)
         .where(Run.id == run_id, true() if after is None else Run.publications == after)
-        .values(publications=Run.publications + 1)
+        .values(publications=Run.publications + 1, handed_over_at=now)
         .returning(Run.session_id, Run.publications)
     ).one_or_none()
     return (row.session_id, row.publications) if row else None
