@@ -87,7 +87,12 @@ def upload(
         if first is not None:
             return Uploaded(first, created=False)
     recording = _inspected(services, audio)
-    services.storage.put(recording.key, audio, content_type=recording.content_type)
+    try:
+        services.storage.put(recording.key, audio, content_type=recording.content_type)
+    except StorageUnavailable:
+        # It may be stored all the same, and only the answer was lost.
+        _discard(services, recording.key)
+        raise
     arrival = _Arrival(user_id, title, language, source, actor, idempotency_key)
     try:
         session_id, run_id = _commit_upload(services, recording, arrival)

@@ -22,9 +22,11 @@ from pipeline.errors import (
     RostrumError,
     Unauthorized,
 )
+from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import httpx
     from qstash import QStash
     from qstash.dlq import DlqMessage
 
@@ -45,8 +47,6 @@ MOST_LETTERS = 100
 """Dead letters that QStash lists at once."""
 # The SDK puts an id into the path as it is: nothing may stand in it that leads elsewhere.
 _LETTER_ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
-# The SDK tells the status of a refusal in its sentence only.
-_REFUSED = re.compile(r"Request failed with status: (\d{3}),")
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +89,11 @@ class Queue:
 
         # The sweeper publishes again what did not get through: no retries of the SDK's own.
         client = QStash(token, retry=False, base_url=settings.qstash_url)
-        # The SDK has no option for its read timeout of ten minutes.
-        client.http._client.timeout = httpx.Timeout(  # noqa: SLF001 - no public way, see above
-            READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS
-        )
+        # The SDK has no option for its read timeout of ten minutes, and its exceptions lose the
+        # headers of an answer and repeat its text.
+        transport = client.http._client  # noqa: SLF001 - no public way, see above
+        transport.timeout = httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
+        transport.event_hooks = {"response": [_refuse]}
         return cls(client, settings)
 
     def enqueue_processing(self, session_id: UUID, *, run_id: UUID, publication: int) -> None:
@@ -103,11 +104,13 @@ class Queue:
         swallowed.
 
         Raises:
-            QueueUnavailable: the message was not taken.
+            QueueUnavailable, RateLimited: the message was not taken, or its answer was lost.
         """
+        from qstash.message import PublishResponse
+
         settings = self._settings
         with _as_ours():
-            self._client.message.publish_json(
+            taken = self._client.message.publish_json(
                 url=settings.process_url,
                 body={"sessionId": str(session_id), "runId": str(run_id)},
                 retries=RETRIES,
@@ -121,12 +124,14 @@ class Queue:
                     "parallelism": settings.pipeline_parallelism,
                 },
             )
+        if not (isinstance(taken, PublishResponse) and taken.message_id):
+            raise QueueUnavailable
 
     def schedule_sweep(self, *, cron: str) -> None:
         """Create or update the schedule that calls the sweeper.
 
         Raises:
-            QueueUnavailable: the schedule was not taken.
+            QueueUnavailable, RateLimited: the schedule was not taken.
         """
         with _as_ours():
             self._client.schedule.create(
@@ -194,7 +199,7 @@ class Queue:
         """Ask whether QStash answers and takes our token.
 
         Raises:
-            QueueUnavailable: it does not.
+            QueueUnavailable, RateLimited: it does not.
         """
         with _as_ours():
             self._client.schedule.list()
@@ -227,6 +232,20 @@ def _content(text: str | None, encoded: str | None) -> bytes:
     return base64.b64decode(encoded) if encoded else (text or "").encode()
 
 
+class _Refusal(Exception):
+    """QStash answered, and not with a success. Its text stays behind."""
+
+    def __init__(self, status: int, retry_after: float | None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.retry_after = retry_after
+
+
+def _refuse(response: httpx.Response) -> None:
+    if not response.is_success:
+        raise _Refusal(response.status_code, seconds_in(response.headers))
+
+
 @contextmanager
 def _as_ours(refused: RostrumError | None = None) -> Iterator[None]:
     """Turn what the SDK and its transport raise into our errors.
@@ -234,29 +253,24 @@ def _as_ours(refused: RostrumError | None = None) -> Iterator[None]:
     `refused` is what it means that QStash answers 400 or 404, where that is about our input.
     """
     import httpx
-    from qstash.errors import (
-        DailyMessageLimitExceededError,
-        QStashError,
-        RateLimitExceededError,
-    )
 
     try:
         yield
-    except (RateLimitExceededError, DailyMessageLimitExceededError) as error:
-        raise RateLimited("The queue asked us to slow down.") from error
-    except (
-        QStashError,
-        httpx.HTTPError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        # The last four: an answer that the SDK cannot read.
-        told = _REFUSED.match(str(error)) if isinstance(error, QStashError) else None
-        if refused is not None and told and told[1] in {"400", "404"}:
-            raise refused from error
+    except _Refusal as refusal:
+        if refused is not None and refusal.status in {400, 404}:
+            raise refused from refusal
+        raise _by_status(refusal) from refusal
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise QueueUnavailable from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # The SDK looks into an answer of 2xx without asking first what it is.
+        raise QueueUnavailable from error
+
+
+def _by_status(refusal: _Refusal) -> RostrumError:
+    if refusal.status == 429:  # noqa: PLR2004 - HTTP's own number
+        return RateLimited("The queue asked us to slow down.", retry_after=refusal.retry_after)
+    return QueueUnavailable(retry_after=refusal.retry_after)
 
 
 def verify_delivery(

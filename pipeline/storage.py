@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
-from pipeline.errors import AudioMissing, StorageUnavailable
+from pipeline.errors import AudioMissing, RostrumError, StorageUnavailable
+from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from types_boto3_s3 import S3Client
 
 PREFIX = "audio/"
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 30
-# One more try inside the client covers a connection that went stale in the pool; the queue
-# does the rest, so the two do not multiply.
-TOTAL_ATTEMPTS = 2
-MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+CHUNK_BYTES = 256 * 1024
+# The queue, the sweeper and the uploading app try again, each at its own pace; a second try in
+# here would multiply with theirs and hide the Retry-After. A connection that the other side
+# has closed in the pool needs none: urllib3 notices before it is used again.
+TOTAL_ATTEMPTS = 1
+NO_CONTENT = 204
+"""What S3 answers to a DELETE, and a proxy's page does not."""
+NO_SUCH_KEY = "NoSuchKey"
+BARE_404 = "404"
+"""What boto3 makes of an answer without a body, as each one to a HEAD is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +97,30 @@ class Storage:
         off would leave its parts behind.
 
         Raises:
-            StorageUnavailable: nothing was stored.
+            StorageUnavailable: nothing was stored, or its answer was lost.
         """
         with _as_ours():
-            self._client.put_object(
+            answer = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=audio, ContentType=content_type
             )
+        _require("ETag", answer)
 
     def fetch(self, key: str, target: Path) -> None:
-        """Stream an object to a file.
+        """Stream an object to a file, whole or not at all.
+
+        One request: boto3's own `download_file` asks again five times by itself.
 
         Raises:
             AudioMissing: there is no such object.
-            StorageUnavailable: storage did not answer.
+            StorageUnavailable: storage did not answer, or broke off.
         """
-        with _as_ours():
-            self._client.download_file(self._bucket, key, str(target))
+        with _as_ours(missing=NO_SUCH_KEY):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            # The body's own read says where it ends too early; the stream inside it does not.
+            with closing(answer["Body"]) as body, target.open("wb") as file:
+                _require("ETag", answer)
+                while chunk := body.read(CHUNK_BYTES):
+                    file.write(chunk)
 
     def size(self, key: str) -> int:
         """An object's size in bytes.
@@ -113,8 +129,15 @@ class Storage:
             AudioMissing: there is no such object.
             StorageUnavailable: storage did not answer.
         """
-        with _as_ours():
-            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        try:
+            with _as_ours(missing=BARE_404):
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        except AudioMissing:
+            # A HEAD has no body to say what is missing: it may be the bucket.
+            self.ping()
+            raise
+        _require("ETag", answer)
+        return answer["ContentLength"]
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error.
@@ -122,8 +145,10 @@ class Storage:
         Raises:
             StorageUnavailable: it may still be there.
         """
-        with _as_ours():
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+        with suppress(AudioMissing), _as_ours(missing=NO_SUCH_KEY):
+            answer = self._client.delete_object(Bucket=self._bucket, Key=key)
+            if answer["ResponseMetadata"]["HTTPStatusCode"] != NO_CONTENT:
+                raise StorageUnavailable
 
     def objects(self) -> Iterator[StoredObject]:
         """All recordings in the bucket, page by page.
@@ -136,6 +161,7 @@ class Storage:
                 Bucket=self._bucket, Prefix=PREFIX
             )
             for page in pages:
+                _require("Name", page)
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
@@ -165,20 +191,39 @@ class Storage:
             StorageUnavailable: it does not.
         """
         with _as_ours():
-            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+            answer = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        _require("Name", answer)
+
+
+def _require(field: str, answer: Mapping[str, Any]) -> None:
+    """Refuse an answer of 200 that no object store gave: a proxy's page, say."""
+    if field not in answer:
+        raise StorageUnavailable
 
 
 @contextmanager
-def _as_ours() -> Iterator[None]:
-    """Turn what boto3 raises into our errors."""
-    from boto3.exceptions import Boto3Error
+def _as_ours(*, missing: str | None = None) -> Iterator[None]:
+    """Turn what boto3 raises into our errors; `missing` is its code for an absent object."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in MISSING:
-            raise AudioMissing from error
+        raise _refusal(error, missing) from error
+    except (BotoCoreError, ResponseParserError, HTTPError) as error:
+        # ResponseParserError: an answer that is not XML. HTTPError: a body that breaks off.
         raise StorageUnavailable from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise StorageUnavailable from error
+
+
+def _refusal(error: ClientError, missing: str | None) -> RostrumError:
+    """A missing object, or storage that refuses us: too many requests are that, too.
+
+    Keys and buckets are ours to mend, and no status says that this one recording is at fault;
+    so whatever it is may pass, except that the object is not there.
+    """
+    if missing is not None and error.response.get("Error", {}).get("Code") == missing:
+        return AudioMissing()
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return StorageUnavailable(retry_after=seconds_in(headers))

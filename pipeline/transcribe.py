@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from pipeline.audio import CONTENT_TYPE, FILE_NAME, Normalised
 from pipeline.errors import (
     NoSpeech,
@@ -19,18 +21,14 @@ from pipeline.errors import (
     TranscriptionUnavailable,
 )
 from pipeline.language import AUTO
+from pipeline.plain_text import PlainText
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 from pipeline.speech.transcript import Segment, Transcript, Word
 
 if TYPE_CHECKING:
     from openai import OpenAI
-    from openai.types.audio import (
-        Transcription,
-        TranscriptionSegment,
-        TranscriptionVerbose,
-        TranscriptionWord,
-    )
+    from openai.types.audio import Transcription, TranscriptionVerbose
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 TOTAL_TIMEOUT_SECONDS = 300.0
@@ -65,6 +63,37 @@ LANGUAGE_CODES = {
     "korean": "ko",
 }
 """`verbose_json` answers with a language's English name; what is not listed stays as it is."""
+
+
+class _Answer(BaseModel):
+    """What we read of an answer. The SDK hands out whatever came, of any shape, unchecked."""
+
+    model_config = ConfigDict(
+        frozen=True, from_attributes=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class _HeardWord(_Answer):
+    word: PlainText
+    start: float
+    end: float
+
+
+class _HeardSegment(_Answer):
+    text: PlainText
+    start: float
+    end: float
+    no_speech_prob: float
+    avg_logprob: float
+    compression_ratio: float
+
+
+class _Heard(_Answer):
+    text: PlainText
+    language: PlainText | None = None
+    segments: list[_HeardSegment] | None = None
+    """None: a model that gives no times."""
+    words: list[_HeardWord] | None = None
 
 
 class Transcriber(Protocol):
@@ -113,16 +142,16 @@ class WhisperTranscriber:
         """
         with _as_ours(), speech.path.open("rb") as audio:
             answer = self._ask((FILE_NAME, audio, CONTENT_TYPE), language)
-        heard = getattr(answer, "segments", None)
-        if heard is None:
-            segments = _untimed(answer.text)
+            heard = _Heard.model_validate(answer)
+        if heard.segments is None:
+            segments = _untimed(heard.text)
         else:
-            segments = _timed(heard, getattr(answer, "words", None) or [])
+            segments = _timed(heard.segments, heard.words or [])
         if not segments:
             raise NoSpeech
         return Transcript(
             segments=segments,
-            language=_language_of(answer, asked=language),
+            language=_language_of(heard, asked=language),
             duration=speech.duration,
             engine=self._model,
             silences=speech.silences,
@@ -160,9 +189,7 @@ class WhisperTranscriber:
         )
 
 
-def _timed(
-    segments: list[TranscriptionSegment], spoken: list[TranscriptionWord]
-) -> tuple[Segment, ...]:
+def _timed(segments: list[_HeardSegment], spoken: list[_HeardWord]) -> tuple[Segment, ...]:
     """Segments that pass the gate, each with the words whose middle lies in it."""
     words = [Word(w.word.strip(), w.start, w.end) for w in spoken]
     found: list[Segment] = []
@@ -213,11 +240,11 @@ def _untimed(text: str) -> tuple[Segment, ...]:
     )
 
 
-def _language_of(answer: object, *, asked: str) -> str:
+def _language_of(heard: _Heard, *, asked: str) -> str:
     """The ISO code that was asked for, or what the engine says it heard."""
     if asked != AUTO:
         return asked
-    named = str(getattr(answer, "language", None) or "und").lower()
+    named = (heard.language or "und").lower()
     return LANGUAGE_CODES.get(named, named)
 
 
@@ -236,8 +263,8 @@ def _as_ours() -> Iterator[None]:
         raise _by_status(error.status_code, seconds_in(error.response.headers)) from error
     except openai.OpenAIError as error:
         raise TranscriptionUnavailable from error
-    except ValueError as error:
-        # An answer of 200 that is not JSON.
+    except (ValueError, RecursionError) as error:
+        # An answer of 200 that is not JSON, or JSON of another shape.
         raise TranscriptionUnavailable from error
 
 
@@ -245,7 +272,9 @@ def _by_status(status: int, retry_after: float | None) -> Exception:
     if status == 429:  # noqa: PLR2004 - HTTP's own number
         return RateLimited(retry_after=retry_after)
     if status in {408, 504}:
-        return TimedOut("The transcription service did not answer in time.")
+        return TimedOut(
+            "The transcription service did not answer in time.", retry_after=retry_after
+        )
     if status in {400, 413, 415, 422}:
         return TranscriptionRejected()
     # 401, 403, 404 are ours to mend: keys, model names. A retry works once they are.

@@ -27,6 +27,7 @@ ORDER = (
     "retry_after",
     "watch",
     "workspace",
+    "plain_text",
     "speech",
     "finding",
     "session",

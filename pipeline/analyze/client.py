@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.analyze import answer, prompt
 from pipeline.analyze.price import Tokens
@@ -22,18 +24,47 @@ from pipeline.errors import (
     RateLimited,
     TimedOut,
 )
+from pipeline.plain_text import PlainText
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 from pipeline.speech.transcript import Transcript
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
-    from anthropic.types import Message, MessageParam
+    from anthropic.types import MessageParam
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 TOTAL_TIMEOUT_SECONDS = 120.0
 MOST_TOKENS = 4096
 """Five insights with three quotes each take about 1,500."""
+
+
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Answer(BaseModel):
+    """What we read of an answer. The SDK hands out whatever came, of any shape, unchecked."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True, hide_input_in_errors=True)
+
+
+class _Usage(_Answer):
+    input_tokens: Count
+    output_tokens: Count
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+
+
+class _Block(_Answer):
+    type: str
+    text: PlainText = ""
+
+
+class _Message(_Answer):
+    model: PlainText
+    stop_reason: str | None
+    content: list[_Block]
+    usage: _Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +141,9 @@ class ClaudeAnalyst:
         """Give back the connections."""
         self._client.close()
 
-    def _ask(self, asked: prompt.Prompt, messages: list[MessageParam]) -> Message:
+    def _ask(self, asked: prompt.Prompt, messages: list[MessageParam]) -> _Message:
         with _as_ours():
-            message = self._client.messages.create(
+            answered = self._client.messages.create(
                 model=self._model,
                 max_tokens=MOST_TOKENS,
                 system=[
@@ -121,6 +152,7 @@ class ClaudeAnalyst:
                 messages=messages,
                 output_config={"format": {"type": "json_schema", "schema": _schema()}},
             )
+            message = _Message.model_validate(answered)
         if message.stop_reason == "refusal":
             raise AnalysisRejected
         if message.stop_reason == "model_context_window_exceeded":
@@ -135,12 +167,12 @@ def _schema() -> dict[str, Any]:
     return anthropic.transform_schema(Analysis)
 
 
-def _text(message: Message) -> str:
+def _text(message: _Message) -> str:
     """The answer's text: a thinking block may come before it, and a cut answer has an end."""
     return "".join(block.text for block in message.content if block.type == "text")
 
 
-def _tokens(message: Message) -> Tokens:
+def _tokens(message: _Message) -> Tokens:
     used = message.usage
     return Tokens(
         read=used.input_tokens,
@@ -173,8 +205,8 @@ def _as_ours() -> Iterator[None]:
         raise TimedOut("The analysis service did not answer in time.") from error
     except anthropic.APIStatusError as error:
         raise _by_status(error.status_code, seconds_in(error.response.headers)) from error
-    except (anthropic.AnthropicError, ValueError) as error:
-        # ValueError: an answer of 200 that is not JSON.
+    except (anthropic.AnthropicError, ValueError, RecursionError) as error:
+        # An answer of 200 that is not JSON, or JSON of another shape.
         raise AnalysisUnavailable from error
 
 
@@ -182,7 +214,7 @@ def _by_status(status: int, retry_after: float | None) -> Exception:
     if status == 429:  # noqa: PLR2004 - HTTP's own number
         return RateLimited(retry_after=retry_after)
     if status in {408, 504}:
-        return TimedOut("The analysis service did not answer in time.")
+        return TimedOut("The analysis service did not answer in time.", retry_after=retry_after)
     if status in {400, 413, 422}:
         return AnalysisRejected("The analysis service does not accept this request.")
     # 401, 403, 404 are ours to mend: keys, model names. A retry works once they are.

@@ -10,9 +10,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from pipeline.plain_text import PlainText
+
 SCHEMA_VERSION = "2026-11-1"
 
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Sentence = Annotated[
+    PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)
+]
 Category = Literal["grammar", "vocabulary", "structure"]
 Severity = Literal["high", "medium", "low"]
 
@@ -34,10 +38,14 @@ class InsightAnswer(_Answer):
     """A habit that recurs in the talk, not a slip."""
 
     category: Category
-    pattern_key: str = Field(description="A key of the catalogue given, or `other`.", min_length=1)
+    pattern_key: PlainText = Field(
+        description="A key of the catalogue given, or `other`.", min_length=1
+    )
     pattern: Sentence = Field(description="Short name of the habit.")
     detail: Sentence = Field(description="One or two sentences: what happens, and its effect.")
-    frequency: int = Field(description="How often it occurs, a whole number of at least 1.", ge=1)
+    frequency: int = Field(
+        description="How often it occurs, a whole number of at least 1.", ge=1, le=10_000
+    )
     severity: Severity = Field(description="By its effect on being understood.")
     examples: list[Quote] = Field(description="One to three quotes.", min_length=1, max_length=3)
     suggestion: Sentence = Field(description="One thing to do next time.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import wave
 from typing import Any
 from uuid import UUID
@@ -22,21 +21,6 @@ NON_RETRYABLE = "Upstash-NonRetryable-Error"
 def answers(status: int, body: Any = None) -> dict[str, Any]:
     """A vendor that says the same to every call."""
     return {"kind": "answer", "status": status, "body": body or {"error": {}}, "times": None}
-
-
-def claude_says(text: str, *, stop_reason: str = "end_turn") -> dict[str, Any]:
-    """An answer in Anthropic's form."""
-    message = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": stop_reason,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 10},
-    }
-    return answers(200, message)
 
 
 def ends_for_good(api: Api, session_id: UUID, code: str) -> None:
@@ -107,57 +91,6 @@ def test_audio_that_is_not_there_fails_for_good(api: Api) -> None:
 
 def test_silence_fails_for_good(api: Api) -> None:
     ends_for_good(api, api.world.upload(audio=tone(silent=True)), "NO_SPEECH")
-
-
-def test_a_refusal_of_whisper_fails_for_good(api: Api) -> None:
-    api.world.whisper.misbehave(answers(400))
-
-    ends_for_good(api, api.world.upload(), "TRANSCRIPTION_REJECTED")
-
-
-def test_a_refusal_of_claude_fails_for_good(api: Api) -> None:
-    api.world.analyst.misbehave(claude_says("I would rather not.", stop_reason="refusal"))
-
-    ends_for_good(api, api.world.upload(), "ANALYSIS_REJECTED")
-
-
-@pytest.mark.parametrize("text", ["Here is my analysis!", "{}", json.dumps({"insights": 5})])
-def test_an_analysis_that_no_repair_saves_fails_for_good(api: Api, text: str) -> None:
-    api.world.analyst.misbehave(claude_says(text))
-
-    ends_for_good(api, api.world.upload(), "ANALYSIS_INVALID")
-    assert len(api.world.analyst.calls()) == 2, "asked, and asked once more to repair"
-
-
-def test_whisper_that_is_away_may_come_back(api: Api) -> None:
-    for away in open_api(api.world.with_settings(openai_base_url=f"{NOWHERE}/v1")):
-        may_pass(away, api.world.upload(), "TRANSCRIPTION_UNAVAILABLE")
-
-
-def test_claude_that_is_away_may_come_back(api: Api) -> None:
-    for away in open_api(api.world.with_settings(anthropic_base_url=NOWHERE)):
-        may_pass(away, api.world.upload(), "ANALYSIS_UNAVAILABLE")
-
-
-@pytest.mark.parametrize(
-    ("vendor", "status", "code"),
-    [
-        ("whisper", 429, "RATE_LIMITED"),
-        ("whisper", 504, "TIMEOUT"),
-        ("analyst", 429, "RATE_LIMITED"),
-        ("analyst", 504, "TIMEOUT"),
-        ("analyst", 529, "ANALYSIS_UNAVAILABLE"),
-    ],
-)
-def test_trouble_of_a_provider_may_pass(api: Api, vendor: str, status: int, code: str) -> None:
-    getattr(api.world, vendor).misbehave(answers(status))
-
-    may_pass(api, api.world.upload(), code)
-
-
-def test_storage_that_is_away_may_come_back(api: Api) -> None:
-    for away in open_api(api.world.with_settings(r2_endpoint_url=NOWHERE)):
-        may_pass(away, api.world.upload(), "STORAGE_UNAVAILABLE")
 
 
 def test_audio_that_cannot_be_deleted_keeps_the_session_from_completing(api: Api) -> None:

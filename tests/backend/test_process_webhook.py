@@ -17,7 +17,7 @@ from pipeline.status import Scope, Stage, Status
 from tests.backend.api import Api, open_api, problem
 from tests.standins import CURRENT_KEY, NEXT_KEY
 from tests.talks import tone, verbose_json
-from tests.world import NOWHERE, message, signed
+from tests.world import message, signed
 
 URL = "http://127.0.0.1:8000/api/internal/process"
 NON_RETRYABLE = "Upstash-NonRetryable-Error"
@@ -184,38 +184,6 @@ def test_a_live_lease_tells_how_long_to_wait(api: Api) -> None:
     assert 50 <= int(answer.headers["Retry-After"]) <= 60
     api.world.clock.move(seconds=61)
     assert api.process(session_id).json()["status"] == "COMPLETED"
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "retry_after"),
-    [
-        (429, "RATE_LIMITED", "17"),
-        (500, "TRANSCRIPTION_UNAVAILABLE", None),
-        (503, "TRANSCRIPTION_UNAVAILABLE", "30"),
-        (408, "TIMEOUT", None),
-    ],
-)
-def test_provider_trouble_that_may_pass_is_retried(
-    api: Api, status: int, code: str, retry_after: str | None
-) -> None:
-    headers = {"retry-after": retry_after} if retry_after else {}
-    api.world.whisper.misbehave(vendor_answers(status, **headers))
-    session_id = api.world.upload()
-
-    answer = api.process(session_id)
-
-    assert problem(answer) == (503, code)
-    assert answer.headers.get("Retry-After") == retry_after
-    assert NON_RETRYABLE not in answer.headers
-    error = api.client.get(f"/api/sessions/{session_id}").json()["error"]
-    assert error["code"] == code
-    assert error["willRetry"] is True
-
-
-def test_storage_trouble_is_retried(api: Api) -> None:
-    session_id = api.world.upload()
-    for other in open_api(api.world.with_settings(r2_endpoint_url=NOWHERE)):
-        assert problem(other.process(session_id)) == (503, "STORAGE_UNAVAILABLE")
 
 
 def test_database_trouble_is_retried(api: Api) -> None:

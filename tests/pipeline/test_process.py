@@ -8,8 +8,6 @@ import pytest
 
 from pipeline import intake
 from pipeline.errors import (
-    AnalysisInvalid,
-    AnalysisRejected,
     AnalysisUnavailable,
     AudioMissing,
     AudioNotDeleted,
@@ -18,7 +16,6 @@ from pipeline.errors import (
     NoSpeech,
     NotFound,
     RostrumError,
-    StorageUnavailable,
     TranscriptionRejected,
     TranscriptionUnavailable,
 )
@@ -261,17 +258,6 @@ def test_a_missing_variable_is_named_and_a_retry_works_once_it_is_set(world: Wor
     assert world.detail(session_id).row.status is Status.COMPLETED
 
 
-def test_storage_that_does_not_answer_can_be_retried(world: World) -> None:
-    session_id = world.upload()
-    away = world.with_settings(r2_endpoint_url=NOWHERE)
-
-    with pytest.raises(StorageUnavailable):
-        away.deliver(session_id)
-    row = world.detail(session_id).row
-    assert row.error is not None
-    assert row.error.will_retry
-
-
 def test_a_recording_that_vanished_from_storage_is_missing_for_good(world: World) -> None:
     session_id = world.upload()
     world.services.storage.delete(audio_key(session_id))
@@ -326,30 +312,3 @@ def test_a_transcript_without_times_goes_all_the_way_and_says_less(world: World)
     assert all(q.start is None for insight in detail.insights for q in insight.examples)
     assert "pace_variation" not in {metric.name for metric in detail.metrics}
     assert detail.metrics_note is not None
-
-
-@pytest.mark.parametrize(
-    ("message", "error"),
-    [
-        ({"stop_reason": "refusal", "content": []}, AnalysisRejected),
-        ({"stop_reason": "model_context_window_exceeded", "content": []}, AnalysisRejected),
-        ({"content": [{"type": "text", "text": "I cannot do that."}]}, AnalysisInvalid),
-        ({"content": [{"type": "text", "text": '{"insights": []}'}]}, AnalysisInvalid),
-    ],
-)
-def test_an_answer_that_cannot_be_used_ends_in_a_clear_code(
-    world: World, message: dict[str, Any], error: type[RostrumError]
-) -> None:
-    whole = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 100, "output_tokens": 10},
-        **message,
-    }
-    world.analyst.misbehave(answer(200, body=whole, times=None))
-
-    fault(world, error)
