@@ -235,9 +235,9 @@ def _content(text: str | None, encoded: str | None) -> bytes:
 class _Refusal(Exception):
     """QStash answered, and not with a success. Its text stays behind."""
 
-    def __init__(self, status: int, retry_after: float | None) -> None:
-        super().__init__(status)
-        self.status = status
+    def __init__(self, answered: int, retry_after: float | None) -> None:
+        super().__init__(answered)
+        self.answered = answered
         self.retry_after = retry_after
 
 
@@ -257,7 +257,7 @@ def _as_ours(refused: RostrumError | None = None) -> Iterator[None]:
     try:
         yield
     except _Refusal as refusal:
-        if refused is not None and refusal.status in {400, 404}:
+        if refused is not None and refusal.answered in {400, 404}:
             raise refused from refusal
         raise _by_status(refusal) from refusal
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -268,7 +268,7 @@ def _as_ours(refused: RostrumError | None = None) -> Iterator[None]:
 
 
 def _by_status(refusal: _Refusal) -> RostrumError:
-    if refusal.status == 429:  # noqa: PLR2004 - HTTP's own number
+    if refusal.answered == 429:  # noqa: PLR2004 - HTTP's own number
         return RateLimited("The queue asked us to slow down.", retry_after=refusal.retry_after)
     return QueueUnavailable(retry_after=refusal.retry_after)
 
@@ -297,7 +297,7 @@ def verify_delivery(
     digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
     claimed = claims.get("body")
     if not isinstance(claimed, str) or not hmac.compare_digest(
-        claimed.rstrip("=").encode(), digest.encode()
+        claimed.rstrip("=").encode("utf-8", "replace"), digest.encode()
     ):
         raise Unauthorized("The signature is for another body.")
     if claims["sub"] != url:
@@ -308,11 +308,12 @@ def verify_delivery(
 def _check_times(claims: dict[str, Any], moment: float) -> None:
     try:
         expires, begins = float(claims["exp"]), float(claims["nbf"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Unauthorized("The signature has no readable times.") from error
-    if expires < moment - CLOCK_LEEWAY_SECONDS:
+    # Asked so that a time which is no number (NaN) is refused, too.
+    if not expires >= moment - CLOCK_LEEWAY_SECONDS:
         raise Unauthorized("The signature has expired.")
-    if begins > moment + CLOCK_LEEWAY_SECONDS:
+    if not begins <= moment + CLOCK_LEEWAY_SECONDS:
         raise Unauthorized("The signature is not valid yet.")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.objects import ObjectsServer
+from tests.backend.api import Api, open_api
+from tests.faults.troubles import TELLTALE
 from tests.standins import StandIn, running
 from tests.world import World
 
@@ -33,3 +35,16 @@ def storage_door(storage_door_process: StandIn) -> Iterator[StandIn]:
 def doored(world: World, storage_door: StandIn) -> World:
     """A world whose storage is reached through the door."""
     return world.with_settings(r2_endpoint_url=storage_door.url)
+
+
+@pytest.fixture
+def doored_api(doored: World) -> Iterator[Api]:
+    """The application, its storage behind the door."""
+    yield from open_api(doored)
+
+
+@pytest.fixture
+def nothing_of_a_vendor_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What a vendor says may hold what a learner said."""
+    yield
+    assert TELLTALE not in "".join(str(vars(record)) for record in caplog.records)

@@ -155,22 +155,6 @@ def test_a_delivery_that_is_interrupted_gives_its_lease_back_and_the_next_goes_o
     assert len(world.whisper.calls()) == 1
 
 
-def test_no_connection_is_held_while_a_vendor_is_waited_for(world: World) -> None:
-    session_id = world.upload()
-    world.whisper.misbehave(answer(200, body=verbose_json(), seconds=0.6, times=1))
-    world.analyst.misbehave({"kind": "slow", "seconds": 0.6})
-    held: dict[Stage, int] = {}
-    with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(world.deliver, session_id)
-        for stage in (Stage.TRANSCRIBING, Stage.ANALYZING):
-            _wait_for_stage(world, session_id, stage)
-            threading.Event().wait(0.2)
-            held[stage] = world.services.engine.pool.checkedout()  # type: ignore[attr-defined] # QueuePool's own
-        working.result()
-
-    assert held == {Stage.TRANSCRIBING: 0, Stage.ANALYZING: 0}
-
-
 def test_results_profile_and_status_land_together_or_not_at_all(world: World) -> None:
     """The commit itself fails: nothing of the results may be seen."""
     with transaction(world.services.engine) as db:
