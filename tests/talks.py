@@ -82,3 +82,18 @@ def verbose_json(lines: tuple[str, ...] = LINES, **segment: Any) -> dict[str, An
         "segments": segments,
         "words": words,
     }
+
+
+def claude_message(text: str, **changed: Any) -> dict[str, Any]:
+    """Anthropic's answer of one text, with other fields where a test says so."""
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-haiku-5-5",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 100, "output_tokens": 10},
+        **changed,
+    }

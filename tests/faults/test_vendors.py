@@ -30,25 +30,15 @@ from tests.faults.troubles import (
     says,
 )
 from tests.standins import StandIn
-from tests.talks import LINES, verbose_json
+from tests.talks import LINES, claude_message, verbose_json
 from tests.world import NOWHERE, World
 
 pytestmark = pytest.mark.usefixtures("nothing_of_a_vendor_is_logged")
 
 
 def claude_says(text: str, **changed: Any) -> dict[str, Any]:
-    """An answer in Anthropic's form."""
-    message = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 10},
-    }
-    return says(200, {**message, **changed})
+    """An answer in Anthropic's form, to every call."""
+    return says(200, claude_message(text, **changed))
 
 
 WHISPER = {

@@ -17,6 +17,7 @@ from pipeline.finding import Evidence
 from pipeline.speech.catalogue import PATTERNS
 from pipeline.speech.transcript import Segment, Transcript
 from tests.standins import StandIn
+from tests.talks import claude_message
 from tests.world import make_settings
 
 LINES = (
@@ -228,18 +229,7 @@ def claude(analyst: StandIn) -> ClaudeAnalyst:
 
 
 def says(text: str, **more: Any) -> dict[str, Any]:
-    body = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-5-5",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 100, "output_tokens": 10},
-        **more,
-    }
-    return {"kind": "answer", "status": 200, "body": body}
+    return {"kind": "answer", "status": 200, "body": claude_message(text, **more)}
 
 
 def test_a_broken_answer_gets_one_repair_round_and_both_are_paid_for(analyst: StandIn) -> None:
