@@ -246,7 +246,7 @@ def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: 
     session_id, run_id = _reopen(services, said, requested_by)
     ids = {"session": str(session_id), "run": str(run_id)}
     try:
-        services.queue.retry_letter(letter.dlq_id)
+        message_id = services.queue.retry_letter(letter.dlq_id)
     except RostrumError as error:
         # It may have landed though its answer was lost; a delivery too many changes nothing.
         log.warning("letter_not_retried", extra={**ids, "code": error.code})
@@ -254,7 +254,7 @@ def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: 
     with transaction(services.engine) as db:
         # Counted as handed over: a sweeper that has just seen it waiting leaves it alone.
         sessions.next_publication(db, run_id, now=services.now())
-        sessions.mark_queued(db, run_id, now=services.now())
+        sessions.mark_queued(db, run_id, message_id=message_id, now=services.now())
     log.info("letter_retried", extra=ids)
     return Retried(session_id, run_id, queued=True)
 

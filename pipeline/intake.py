@@ -231,7 +231,9 @@ def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bo
         return False
     session_id, number = publication
     try:
-        services.queue.enqueue_processing(session_id, run_id=run_id, publication=number)
+        message_id = services.queue.enqueue_processing(
+            session_id, run_id=run_id, publication=number
+        )
     except RostrumError as error:
         log.warning(
             "run_not_published",
@@ -239,7 +241,7 @@ def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bo
         )
         return False
     with transaction(services.engine) as db:
-        sessions.mark_queued(db, run_id, now=services.now())
+        sessions.mark_queued(db, run_id, message_id=message_id, now=services.now())
     return True
 
 

@@ -27,7 +27,6 @@ from pipeline.errors import (
     LeaseHeld,
     NoSpeech,
     NotFound,
-    RateLimited,
     RostrumError,
     StorageUnavailable,
     TimedOut,
@@ -231,7 +230,7 @@ def _without_audio(work: _Work) -> _Work:
         work.watch.within(
             DELETION_SECONDS, "The audio storage", lambda: services.storage.delete(key)
         )
-    except (StorageUnavailable, RateLimited, TimedOut) as error:
+    except (StorageUnavailable, TimedOut) as error:
         log.warning("audio_not_deleted", extra={**_ids(lease), "code": error.code})
         return work
     with transaction(services.engine) as db:

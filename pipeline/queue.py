@@ -96,8 +96,8 @@ class Queue:
         transport.event_hooks = {"response": [_refuse]}
         return cls(client, settings)
 
-    def enqueue_processing(self, session_id: UUID, *, run_id: UUID, publication: int) -> None:
-        """Publish one run of a session for delivery to the webhook.
+    def enqueue_processing(self, session_id: UUID, *, run_id: UUID, publication: int) -> str:
+        """Publish one run of a session for delivery to the webhook; the message's id.
 
         The deduplication id names the run and which publication of it this is, so that a
         publish which is repeated blindly makes one message, and an intended one is not
@@ -126,6 +126,21 @@ class Queue:
             )
         if not (isinstance(taken, PublishResponse) and taken.message_id):
             raise QueueUnavailable
+        return str(taken.message_id)
+
+    def is_waiting(self, message_id: str) -> bool:
+        """Whether a message is in the queue's hands still: waiting, or between two deliveries.
+
+        Raises:
+            QueueUnavailable, RateLimited: it does not say.
+        """
+        gone = NotFound("There is no such message.")
+        try:
+            with _as_ours(gone):
+                self._client.message.get(message_id)
+        except NotFound:
+            return False
+        return True
 
     def schedule_sweep(self, *, cron: str) -> None:
         """Create or update the schedule that calls the sweeper.
@@ -165,8 +180,8 @@ class Queue:
         with _as_ours(_no_letter()):
             return _letter(self._client.dlq.get(_path_safe(dlq_id)))
 
-    def retry_letter(self, dlq_id: str) -> None:
-        """Turn a dead letter into a new message with deliveries of its own.
+    def retry_letter(self, dlq_id: str) -> str | None:
+        """Turn a dead letter into a new message with deliveries of its own; its id, if told.
 
         The SDK has no method for it: its own client sends the call of the REST API.
 
@@ -180,6 +195,8 @@ class Queue:
             )
             if made.get("deduplicated"):
                 raise ValueError("QStash took the retry for a repetition and sent nothing")
+            told = made.get("messageId")
+        return str(told) if told else None
 
     def delete_letter(self, dlq_id: str) -> None:
         """Delete a dead letter.

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from enum import Enum, auto
 from itertools import takewhile
 from typing import TypeVar
 from uuid import UUID
@@ -18,8 +20,8 @@ from uuid import UUID
 from pipeline import intake
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
-from pipeline.database.operations import Held
-from pipeline.errors import RateLimited, RostrumError, StorageUnavailable
+from pipeline.database.operations import Held, Waiting
+from pipeline.errors import QueueUnavailable, RateLimited, RostrumError, StorageUnavailable
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.storage import PREFIX, StoredObject
@@ -87,16 +89,35 @@ def sweep(services: Services) -> SweepReport:
     return report
 
 
+class _Became(Enum):
+    """What became of a run that waits for the queue."""
+
+    PUBLISHED = auto()
+    RESUMED = auto()
+    STILL_QUEUED = auto()
+
+
 def _publish(services: Services) -> tuple[int, int, int]:
+    """How many runs were published, published again, and could not be."""
     with transaction(services.engine) as db:
         waiting = operations.runs_to_publish(db, now=services.now(), limit=AT_MOST)
-    taken = [
-        (run.was_queued, intake.publish(services, run.run_id, after=run.publications))
-        for run in _in_time(waiting)
-    ]
-    published = sum(ok and not again for again, ok in taken)
-    resumed = sum(ok and again for again, ok in taken)
-    return published, resumed, len(waiting) - published - resumed
+    became = Counter(_hand_over(services, run) for run in _in_time(waiting))
+    refused = len(waiting) - sum(became[one] for one in _Became)
+    return became[_Became.PUBLISHED], became[_Became.RESUMED], refused
+
+
+def _hand_over(services: Services, run: Waiting) -> _Became | None:
+    """Publish a run unless its message waits in the queue still; None: not possible now."""
+    try:
+        if run.message_id and services.queue.is_waiting(run.message_id):
+            with transaction(services.engine) as db:
+                sessions.mark_queued(db, run.run_id, message_id=run.message_id, now=services.now())
+            return _Became.STILL_QUEUED
+    except (QueueUnavailable, RateLimited):
+        return None
+    if not intake.publish(services, run.run_id, after=run.publications):
+        return None
+    return _Became.RESUMED if run.was_queued else _Became.PUBLISHED
 
 
 def _in_time(items: Iterable[T]) -> Iterator[T]:
@@ -156,7 +177,7 @@ def _is_deleted(services: Services, key: str) -> bool:
     """Delete an object; False where that is not possible now."""
     try:
         services.storage.delete(key)
-    except (StorageUnavailable, RateLimited) as error:
+    except StorageUnavailable as error:
         log.warning("audio_not_deleted", extra={"code": error.code})
         return False
     return True
@@ -166,7 +187,7 @@ def _delete_orphans(services: Services) -> tuple[int, int]:
     """How many went, and how many could not."""
     try:
         orphans = _orphans(services)
-    except (StorageUnavailable, RateLimited):
+    except StorageUnavailable:
         log.warning("orphans_not_listed")
         return 0, 1
     gone = sum(_is_deleted(services, key) for key in _in_time(orphans))

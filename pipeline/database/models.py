@@ -153,6 +153,8 @@ class Run(Base):
     """How often it was handed to the queue; part of the deduplication id."""
     handed_over_at: Mapped[datetime | None]
     """When that was last begun; `queued_at` is when the queue had taken it."""
+    message_id: Mapped[str | None]
+    """The queue's id of the message that it took last."""
     outcome: Mapped[str | None]
     error_code: Mapped[str | None]
     transcript_id: Mapped[uuid.UUID | None]

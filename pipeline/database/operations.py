@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
@@ -48,6 +48,8 @@ class Waiting:
     """How often it was handed to the queue."""
     was_queued: bool
     """The queue had taken it before."""
+    message_id: str | None
+    """What the queue took, of a run that it never brought: it may wait in a long line."""
 
 
 def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
@@ -81,14 +83,23 @@ def _waiting(
         or_(Run.handed_over_at.is_(None), Run.handed_over_at <= now - UNPUBLISHED_AFTER),
     )
     rows = db.execute(
-        select(S.id, Run.id.label("run_id"), Run.publications, Run.queued_at)
+        select(
+            S.id,
+            Run.id.label("run_id"),
+            Run.publications,
+            Run.queued_at,
+            case((and_(Run.attempts == 0, Run.queued_at.is_not(None)), Run.message_id)).label(
+                "message_id"
+            ),
+        )
         .join(S, S.run_id == Run.id)
         .where(Run.outcome.is_(None), settled, *conditions)
         .order_by(Run.created_at)
         .limit(limit)
     )
     return [
-        Waiting(row.id, row.run_id, row.publications, row.queued_at is not None) for row in rows
+        Waiting(row.id, row.run_id, row.publications, row.queued_at is not None, row.message_id)
+        for row in rows
     ]
 
 

@@ -225,9 +225,10 @@ def next_publication(
     return (row.session_id, row.publications) if row else None
 
 
-def mark_queued(db: Session, run_id: UUID, *, now: datetime) -> None:
-    """The queue has taken the run."""
-    db.execute(update(Run).where(Run.id == run_id).values(queued_at=now))
+def mark_queued(db: Session, run_id: UUID, *, message_id: str | None, now: datetime) -> None:
+    """The queue has taken the run, as this message."""
+    taken = {"queued_at": now, "message_id": message_id}
+    db.execute(update(Run).where(Run.id == run_id).values(taken))
 
 
 def stamp_audio_deleted(db: Session, session_id: UUID, *, now: datetime) -> None:

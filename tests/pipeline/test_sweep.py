@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -26,7 +27,7 @@ from pipeline.queue import READ_TIMEOUT_SECONDS
 from pipeline.status import Outcome, Scope, Stage, Status
 from pipeline.storage import audio_key
 from pipeline.sweep import KIND_SECONDS, ORPHAN_AFTER, sweep
-from tests.standins import StandIn
+from tests.standins import QSTASH_TOKEN, StandIn
 from tests.talks import tone
 from tests.world import NOWHERE, World
 
@@ -39,6 +40,12 @@ def queued(world: World, qstash: StandIn) -> World:
 
 def messages(qstash: StandIn) -> int:
     return sum(call["path"].startswith("/v2/publish/") for call in qstash.calls())
+
+
+def forget_messages(qstash: StandIn) -> None:
+    """The queue loses all that it holds."""
+    headers = {"Authorization": f"Bearer {QSTASH_TOKEN}"}
+    assert httpx.delete(f"{qstash.url}/v2/messages", headers=headers).json()["cancelled"] > 0
 
 
 def test_an_upload_that_could_not_be_published_is_published_later(
@@ -217,8 +224,19 @@ def test_a_retry_that_never_came_is_published_again(queued: World) -> None:
     assert sweep(queued.services).resumed == 1
 
 
-def test_a_delivery_that_never_came_is_published_again(queued: World) -> None:
+def test_a_delivery_that_waits_in_a_long_line_is_left_there(queued: World, qstash: StandIn) -> None:
     queued.upload()
+    queued.clock.move(seconds=LOST_AFTER.total_seconds() + 1)
+
+    report = sweep(queued.services)
+
+    assert (report.resumed, report.failures) == (0, 0)
+    assert messages(qstash) == 1
+
+
+def test_a_delivery_that_never_came_is_published_again(queued: World, qstash: StandIn) -> None:
+    queued.upload()
+    forget_messages(qstash)
     queued.clock.move(seconds=LOST_AFTER.total_seconds() + 1)
 
     assert sweep(queued.services).resumed == 1
