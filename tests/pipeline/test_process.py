@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -312,3 +313,24 @@ def test_a_transcript_without_times_goes_all_the_way_and_says_less(world: World)
     assert all(q.start is None for insight in detail.insights for q in insight.examples)
     assert "pace_variation" not in {metric.name for metric in detail.metrics}
     assert detail.metrics_note is not None
+
+
+def test_each_stage_is_logged_as_it_begins_and_a_failure_with_its_code(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the work, not after its success: a stage that hangs or dies is seen in the log."""
+    caplog.set_level(logging.INFO, "pipeline")
+    world.whisper.misbehave(answer(500))
+
+    session_id = world.upload()
+    with pytest.raises(TranscriptionUnavailable):
+        world.deliver(session_id)
+
+    told = [vars(record) for record in caplog.records if record.name == "pipeline.process"]
+    assert [(line["msg"], line.get("stage"), line.get("code")) for line in told] == [
+        ("session_claimed", None, None),
+        ("stage_entered", "transcribing", None),
+        ("session_failed", None, "TRANSCRIPTION_UNAVAILABLE"),
+    ]
+    assert {line["session"] for line in told} == {str(session_id)}
+    assert {line["attempt"] for line in told} == {1}
