@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from local.child import answers, start, stop, wait_until
+from local.child import Started, answers, nobody_watches, start, stop, wait_until
 from local.ports import free_port
 
 QSTASH_TOKEN = "test-token"
@@ -60,15 +60,23 @@ class StandIn:
 
 
 @contextmanager
-def running(module: str, *arguments: str, log: Path, **env: str) -> Iterator[StandIn]:
+def running(
+    module: str,
+    *arguments: str,
+    log: Path,
+    port: int | None = None,
+    started: Started = nobody_watches,
+    **env: str,
+) -> Iterator[StandIn]:
     """A stand-in as a process, up and healthy."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     process = start(
         [sys.executable, "-m", module, "--port", str(port), *arguments],
         log=log,
         env={**os.environ, **env},
     )
+    started(process, log)
     try:
         wait_until(lambda: answers(f"{url}/healthz"), process, name=module, log=log)
         yield StandIn(url)
@@ -109,13 +117,17 @@ def whisper(whisper_process: StandIn) -> Iterator[StandIn]:
 
 
 @contextmanager
-def running_qstash(database_url: str, log: Path) -> Iterator[StandIn]:
+def running_qstash(
+    database_url: str, log: Path, *, port: int | None = None, started: Started = nobody_watches
+) -> Iterator[StandIn]:
     """The local QStash server on a database."""
     with running(
         "local.qstash",
         "--database-url",
         database_url,
         log=log,
+        port=port,
+        started=started,
         QSTASH_TOKEN=QSTASH_TOKEN,
         QSTASH_CURRENT_SIGNING_KEY=CURRENT_KEY,
         QSTASH_NEXT_SIGNING_KEY=NEXT_KEY,

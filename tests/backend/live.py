@@ -18,7 +18,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from local.child import answers, start, stop, wait_until
+from local.child import Started, answers, nobody_watches, start, stop, wait_until
 from local.ports import free_port
 from pipeline.settings import Settings
 from tests.standins import StandIn
@@ -35,12 +35,25 @@ class Live:
     log: Path
     client: httpx2.Client
 
-    def process(self, session_id: UUID | str, **more: Any) -> httpx2.Response:
+    def upload(
+        self, audio: bytes | None = None, *, user_id: str = "ann", **headers: str
+    ) -> httpx2.Response:
+        """Send a recording as the company's app would."""
+        return self.client.post(
+            "/api/sessions",
+            data={"userId": user_id},
+            files={"audio": ("talk.wav", audio or tone())},
+            headers=headers,
+        )
+
+    def process(
+        self, session_id: UUID | str, run_id: UUID | None = None, *, retried: int = 0
+    ) -> httpx2.Response:
         """Deliver a session's message as the queue would."""
-        body = message(session_id)
+        body = message(session_id, run_id)
         token = signed(body, f"{self.url}/api/internal/process")
-        headers = {"Upstash-Signature": token}
-        return self.client.post("/api/internal/process", content=body, headers=headers, **more)
+        headers = {"Upstash-Signature": token, "Upstash-Retried": str(retried)}
+        return self.client.post("/api/internal/process", content=body, headers=headers)
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged so far; each line is JSON."""
@@ -60,9 +73,16 @@ class Live:
 
 
 @contextmanager
-def running_backend(settings: Settings, log: Path, **env: str) -> Iterator[Live]:
+def running_backend(
+    settings: Settings,
+    log: Path,
+    *,
+    port: int | None = None,
+    started: Started = nobody_watches,
+    **env: str,
+) -> Iterator[Live]:
     """A server on these settings; `APP_URL` is its own address."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     process = start(
         [
@@ -77,6 +97,7 @@ def running_backend(settings: Settings, log: Path, **env: str) -> Iterator[Live]
         log=log,
         env={**os.environ, **environment(settings), "APP_URL": url, **env},
     )
+    started(process, log)
     try:
         wait_until(lambda: answers(f"{url}/healthz"), process, name="The backend", log=log)
         with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
@@ -108,16 +129,6 @@ def live(world: World, tmp_path: Path) -> Iterator[Live]:
     """A server on the world's settings, without a queue."""
     with running_backend(world.services.settings, tmp_path / "backend.log") as made:
         yield made
-
-
-def upload(live: Live, audio: bytes | None = None, **headers: str) -> httpx2.Response:
-    """POST a recording."""
-    return live.client.post(
-        "/api/sessions",
-        data={"userId": "ann"},
-        files={"audio": ("talk.wav", audio or tone())},
-        headers=headers,
-    )
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tests.backend.api import problem
-from tests.backend.live import Live, eventually, upload
+from tests.backend.live import Live, eventually
 from tests.letters import LETTERS
 from tests.standins import StandIn
 from tests.talks import verbose_json
@@ -25,7 +25,7 @@ def given_up(live: Live, world: World, sessions: int = 1) -> list[dict[str, Any]
     """Sessions that failed to their last delivery and then hear again; their dead letters."""
     world.whisper.misbehave({"kind": "answer", "status": 500, "body": {}, "times": None})
     for _ in range(sessions):
-        upload(live)
+        live.upload()
     eventually(lambda: _callbacks(live) == [200] * sessions)
     world.whisper.misbehave(SPEECH)
     found = letters(live)

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.backend.api import problem
-from tests.backend.live import Live, eventually, running_backend, upload
+from tests.backend.live import Live, eventually, running_backend
 from tests.standins import StandIn
 from tests.talks import tone, verbose_json
 from tests.world import World, message, signed
@@ -44,7 +44,7 @@ def silent_hour(minutes: int) -> bytes:
 
 
 def test_it_says_at_its_start_whom_it_answers_and_logs_only_json(live: Live) -> None:
-    upload(live)
+    live.upload()
 
     events = [line["event"] for line in live.lines()]
 
@@ -79,12 +79,12 @@ def test_a_webhook_body_without_end_is_cut_off(live: Live) -> None:
 
 
 def test_a_large_upload_is_streamed_through_not_held(live: Live) -> None:
-    upload(live)
+    live.upload()
     before = live.peak_megabytes
     recording = silent_hour(55)
     assert len(recording) > 100 << 20
 
-    answer = upload(live, recording)
+    answer = live.upload(recording)
 
     assert answer.status_code == 201
     assert answer.json()["durationSeconds"] == 55 * 60
@@ -135,7 +135,7 @@ def test_a_client_that_hangs_up_in_the_middle_leaves_nothing(live: Live) -> None
 def test_simultaneous_uploads_with_one_key_make_one_session(live: Live) -> None:
     audio = tone()
     with ThreadPoolExecutor(6) as pool:
-        sent = [pool.submit(upload, live, audio, **{"Idempotency-Key": "k1"}) for _ in range(6)]
+        sent = [pool.submit(live.upload, audio, **{"Idempotency-Key": "k1"}) for _ in range(6)]
         answers = [each.result() for each in sent]
 
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
@@ -192,7 +192,7 @@ def shown(live: Live, session_id: str) -> Any:
 
 
 def test_an_upload_is_processed_without_anybody_asking(queued: Live) -> None:
-    session = upload(queued).json()
+    session = queued.upload().json()
 
     assert session["queued"] is True
     done = eventually(lambda: _ended(queued, session["id"], "COMPLETED"))
@@ -216,7 +216,7 @@ def test_trouble_that_passes_ends_in_completed(world: World, queued: Live) -> No
     heard = {"kind": "answer", "status": 200, "body": verbose_json(), "times": None}
     world.whisper.misbehave(trouble, heard)
 
-    session_id = upload(queued).json()["id"]
+    session_id = queued.upload().json()["id"]
 
     done = eventually(lambda: _ended(queued, session_id, "COMPLETED"))
     assert done["error"] is None
@@ -228,7 +228,7 @@ def test_trouble_that_passes_ends_in_completed(world: World, queued: Live) -> No
 def test_what_no_retry_mends_is_delivered_once_and_given_up(world: World, queued: Live) -> None:
     world.whisper.misbehave({"kind": "answer", "status": 400, "body": {}, "times": None})
 
-    session_id = upload(queued).json()["id"]
+    session_id = queued.upload().json()["id"]
 
     failed = eventually(lambda: _given_up(queued, session_id))
     assert failed["error"]["code"] == "TRANSCRIPTION_REJECTED"
@@ -241,7 +241,7 @@ def test_trouble_that_never_passes_is_given_up_after_three_retries(
 ) -> None:
     world.whisper.misbehave({"kind": "answer", "status": 500, "body": {}, "times": None})
 
-    session_id = upload(queued).json()["id"]
+    session_id = queued.upload().json()["id"]
 
     failed = eventually(lambda: _given_up(queued, session_id))
     assert failed["error"]["willRetry"] is False
@@ -260,7 +260,7 @@ def test_a_session_deleted_while_it_waits_makes_the_queue_stop(
     """No retries for what is gone, and its failure callback is taken."""
     trouble = {"kind": "answer", "status": 503, "headers": {"retry-after": "2"}, "times": None}
     world.whisper.misbehave(trouble)
-    session_id = upload(queued).json()["id"]
+    session_id = queued.upload().json()["id"]
     eventually(lambda: _ended(queued, session_id, "FAILED"))
 
     assert queued.client.delete(f"/api/sessions/{session_id}").status_code == 204

@@ -1,0 +1,149 @@
+"""`kill -9` of the backend before and after each commit of a delivery: nothing is lost or doubled.
+
+What stands in the end equals what an undisturbed session leaves, whether the queue brings the
+message again or has forgotten it and only the sweeper is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.status import Status
+from tests.faults.backends import Site
+from tests.faults.holds import Commit, holding
+from tests.faults.traces import assert_profiles_are_exact, trace
+from tests.standins import StandIn
+from tests.world import World
+
+CLAIM = Commit("claim", "session_events", "NEW.stage = 'downloading'")
+TRANSCRIBING = Commit("transcribing", "session_events", "NEW.stage = 'transcribing'")
+TRANSCRIPT = Commit("transcript", "transcripts")
+DELETING = Commit("deleting", "session_events", "NEW.stage = 'deleting_audio'")
+DELETED = Commit(
+    "deleted",
+    "sessions",
+    "OLD.audio_deleted_at IS NULL AND NEW.audio_deleted_at IS NOT NULL",
+    write="UPDATE",
+)
+ANALYZING = Commit("analyzing", "session_events", "NEW.stage = 'analyzing'")
+ANALYSIS = Commit("analysis", "analyses")
+STORING = Commit("storing", "session_events", "NEW.stage = 'storing'")
+COMPLETION = Commit("completion", "pattern_profiles")
+"""The last rows of the one transaction that makes results, profile and `COMPLETED`."""
+
+COMMITS = (
+    CLAIM,
+    TRANSCRIBING,
+    TRANSCRIPT,
+    DELETING,
+    DELETED,
+    ANALYZING,
+    ANALYSIS,
+    STORING,
+    COMPLETION,
+)
+QUICK_BY_QUEUE = {(CLAIM, True), (TRANSCRIPT, False), (COMPLETION, False)}
+QUICK_BY_SWEEPER = {(TRANSCRIPT, True), (ANALYSIS, False)}
+
+
+def points(quick: set[tuple[Commit, bool]]) -> list[object]:
+    """Each commit, killed before and after it; all but the quick share are chaos."""
+    return [
+        pytest.param(
+            commit,
+            landed,
+            id=f"{'after' if landed else 'before'} {commit.name}",
+            marks=() if (commit, landed) in quick else pytest.mark.chaos,
+        )
+        for commit in COMMITS
+        for landed in (False, True)
+    ]
+
+
+@pytest.fixture
+def site(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Site]:
+    """A backend that runs, with a queue that delivers to it."""
+    made = Site.at(world, qstash, tmp_path / "backend.log")
+    made.backend.start()
+    yield made
+    made.backend.stop()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(("commit", "landed"), points(QUICK_BY_QUEUE))
+def test_a_delivery_that_was_killed_is_finished_by_the_queues_retry(
+    world: World,
+    site: Site,
+    commit: Commit,
+    landed: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    undisturbed = world.complete("undisturbed")
+    paid = Paid(site)
+    with holding(site.world.services.settings, commit, landed=landed) as hold:
+        session_id = site.world.upload("disturbed")
+        hold.wait()
+        site.backend.kill()
+        hold.let_go()
+        hold.remove()
+    site.backend.start()
+
+    site.wait_for(session_id, Status.COMPLETED)
+
+    assert trace(site.world, session_id) == trace(site.world, undisturbed)
+    assert not site.world.is_stored(session_id)
+    assert_profiles_are_exact(site.world)
+    paid.assert_twice_only_where_an_answer_was_lost(commit, landed=landed)
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(("commit", "landed"), points(QUICK_BY_SWEEPER))
+def test_a_delivery_that_was_killed_is_finished_by_the_sweeper_alone(
+    world: World,
+    site: Site,
+    commit: Commit,
+    landed: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    undisturbed = world.complete("undisturbed")
+    paid = Paid(site)
+    with holding(site.world.services.settings, commit, landed=landed) as hold:
+        session_id = site.world.upload("disturbed")
+        hold.wait()
+        site.cancel_messages()
+        site.backend.kill()
+        hold.let_go()
+        hold.remove()
+    site.backend.start()
+    site.wait_for_leases_to_end()
+    finished = (commit, landed) == (COMPLETION, True)
+    assert (site.status(session_id) is Status.COMPLETED) == finished
+
+    report = site.sweep_ahead()
+
+    assert (report.resumed, report.failures) == (0 if finished else 1, 0)
+    site.wait_for(session_id, Status.COMPLETED)
+    assert trace(site.world, session_id) == trace(site.world, undisturbed)
+    assert not site.world.is_stored(session_id)
+    assert_profiles_are_exact(site.world)
+    paid.assert_twice_only_where_an_answer_was_lost(commit, landed=landed)
+
+
+class Paid:
+    """What Whisper and Claude were asked since a moment."""
+
+    def __init__(self, site: Site) -> None:
+        self._world = site.world
+        self._before = self._counts()
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self._world.whisper.calls()), len(self._world.analyst.calls())
+
+    def assert_twice_only_where_an_answer_was_lost(self, commit: Commit, *, landed: bool) -> None:
+        """An answer is paid for again only where the kill came between it and its commit."""
+        asked = tuple(
+            now - before for now, before in zip(self._counts(), self._before, strict=True)
+        )
+        lost = None if landed else commit
+        assert asked == (2 if lost is TRANSCRIPT else 1, 2 if lost is ANALYSIS else 1)
