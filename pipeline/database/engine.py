@@ -17,6 +17,9 @@ CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
+"""A worker that is frozen between two statements gives up its row locks before those who wait
+for them give up. No transaction of ours waits for anything but Postgres."""
 
 
 def create(database_url: str, *, pool_size: int = 10) -> Engine:
@@ -39,7 +42,9 @@ def _limit_waiting(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(
         f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
-        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET timezone = 'UTC'"
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; "
+        f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS}; "
+        "SET timezone = 'UTC'"
     )
     cursor.close()
     connection.commit()
