@@ -170,8 +170,8 @@ def test_what_a_trusted_proxy_says_of_the_caller_opens_nothing(
 ) -> None:
     """Uvicorn was told to believe X-Forwarded-For, as container images often do."""
     settings = world.services.settings
-    trusting = {"FORWARDED_ALLOW_IPS": "*"}
-    with running_backend(settings, tmp_path / "backend.log", **trusting) as live:
+    log = tmp_path / "backend.log"
+    with running_backend(settings, log, FORWARDED_ALLOW_IPS="*") as live:
         spoofed = live.client.get("/api/sessions", headers={"X-Forwarded-For": "127.0.0.1"})
         plain = live.client.get("/api/sessions")
 

@@ -154,4 +154,4 @@ class Site:
 def _no_lease_lives(world: World) -> bool:
     with transaction(world.services.engine) as db:
         living = db.scalar(text("SELECT count(*) FROM sessions WHERE lease_expires_at > now()"))
-    return living == 0
+    return bool(living == 0)

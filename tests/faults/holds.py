@@ -31,6 +31,36 @@ class Commit:
     write: str = "INSERT"
 
 
+CLAIM = Commit("claim", "session_events", "NEW.stage = 'downloading'")
+TRANSCRIBING = Commit("transcribing", "session_events", "NEW.stage = 'transcribing'")
+TRANSCRIPT = Commit("transcript", "transcripts")
+DELETING = Commit("deleting", "session_events", "NEW.stage = 'deleting_audio'")
+DELETED = Commit(
+    "deleted",
+    "sessions",
+    "OLD.audio_deleted_at IS NULL AND NEW.audio_deleted_at IS NOT NULL",
+    write="UPDATE",
+)
+ANALYZING = Commit("analyzing", "session_events", "NEW.stage = 'analyzing'")
+ANALYSIS = Commit("analysis", "analyses")
+STORING = Commit("storing", "session_events", "NEW.stage = 'storing'")
+COMPLETION = Commit("completion", "pattern_profiles")
+"""The last rows of the one transaction that makes results, profile and `COMPLETED`."""
+
+COMMITS = (
+    CLAIM,
+    TRANSCRIBING,
+    TRANSCRIPT,
+    DELETING,
+    DELETED,
+    ANALYZING,
+    ANALYSIS,
+    STORING,
+    COMPLETION,
+)
+"""In the order of a delivery."""
+
+
 @dataclass
 class Hold:
     """A backend that waits, or is about to."""

@@ -13,38 +13,19 @@ import pytest
 
 from pipeline.status import Status
 from tests.faults.backends import Site
-from tests.faults.holds import Commit, holding
+from tests.faults.holds import (
+    ANALYSIS,
+    CLAIM,
+    COMMITS,
+    COMPLETION,
+    TRANSCRIPT,
+    Commit,
+    holding,
+)
 from tests.faults.traces import assert_profiles_are_exact, trace
 from tests.standins import StandIn
 from tests.world import World
 
-CLAIM = Commit("claim", "session_events", "NEW.stage = 'downloading'")
-TRANSCRIBING = Commit("transcribing", "session_events", "NEW.stage = 'transcribing'")
-TRANSCRIPT = Commit("transcript", "transcripts")
-DELETING = Commit("deleting", "session_events", "NEW.stage = 'deleting_audio'")
-DELETED = Commit(
-    "deleted",
-    "sessions",
-    "OLD.audio_deleted_at IS NULL AND NEW.audio_deleted_at IS NOT NULL",
-    write="UPDATE",
-)
-ANALYZING = Commit("analyzing", "session_events", "NEW.stage = 'analyzing'")
-ANALYSIS = Commit("analysis", "analyses")
-STORING = Commit("storing", "session_events", "NEW.stage = 'storing'")
-COMPLETION = Commit("completion", "pattern_profiles")
-"""The last rows of the one transaction that makes results, profile and `COMPLETED`."""
-
-COMMITS = (
-    CLAIM,
-    TRANSCRIBING,
-    TRANSCRIPT,
-    DELETING,
-    DELETED,
-    ANALYZING,
-    ANALYSIS,
-    STORING,
-    COMPLETION,
-)
 QUICK_BY_QUEUE = {(CLAIM, True), (TRANSCRIPT, False), (COMPLETION, False)}
 QUICK_BY_SWEEPER = {(TRANSCRIPT, True), (ANALYSIS, False)}
 

@@ -21,7 +21,7 @@ from local.postgres import running_postgres
 from local.qstash.engine import OWNER_LOCK
 from tests.local.destination import Destination, Reply
 from tests.local.queueing import event, publish, sdk, states, verify, waits
-from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn, running
+from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn, running_qstash
 
 ENVIRONMENT = {
     "QSTASH_TOKEN": QSTASH_TOKEN,
@@ -243,13 +243,7 @@ def test_its_tables_stay_out_of_the_applications_schema(
     empty_database_url: str, tmp_path: Path
 ) -> None:
     with (
-        running(
-            "local.qstash",
-            "--database-url",
-            empty_database_url,
-            log=tmp_path / "log",
-            **ENVIRONMENT,
-        ),
+        running_qstash(empty_database_url, tmp_path / "log"),
         psycopg.connect(empty_database_url.replace("+psycopg", "")) as db,
     ):
         found = db.execute(
