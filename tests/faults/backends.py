@@ -132,9 +132,11 @@ class Site:
         """Where a session stands."""
         return self.world.detail(session_id).row.status
 
-    def wait_for(self, session_id: UUID, status: Status) -> None:
+    def wait_for(
+        self, session_id: UUID, status: Status, *, seconds: float = SECONDS_TO_END
+    ) -> None:
         """Wait until the session stands there."""
-        eventually(lambda: self.status(session_id) is status, seconds=SECONDS_TO_END)
+        eventually(lambda: self.status(session_id) is status, seconds=seconds)
 
     def cancel_messages(self) -> None:
         """The queue forgets what it was told to deliver."""
