@@ -38,6 +38,8 @@ class Fault(BaseModel):
     """`answer` replies with what is given; `slow` waits, then really answers; `hang` never
     answers; `cut` sends half an answer and drops the connection; `lose` lets the call do its
     work and drops the connection instead of the answer."""
+    name: str | None = None
+    """Under which the calls that met it are remembered: `{"method": …, "path": …, "met": name}`."""
     path: str = "/"
     """Only calls whose path begins so."""
     method: str | None = None
@@ -88,8 +90,9 @@ class Faults:
         elif path.startswith("/_local/"):
             await self._switchboard(scope["method"], path, receive, send)
         else:
-            self._calls.append({"method": scope["method"], "path": path})
             fault = self._next_fault(scope["method"], path)
+            met = {"met": fault.name} if fault is not None and fault.name else {}
+            self._calls.append({"method": scope["method"], "path": path, **met})
             await self._misbehave(fault, scope, receive, send)
 
     def _next_fault(self, method: str, path: str) -> Fault | None:

@@ -76,13 +76,18 @@ def postgres_server() -> Iterator[str]:
 def template_database(postgres_server: str) -> str:
     """A migrated database that others are cloned from; its name."""
     _admin(postgres_server, f"CREATE DATABASE {TEMPLATE}")
+    migrate(_url(postgres_server, TEMPLATE))
+    return TEMPLATE
+
+
+def migrate(database_url: str) -> None:
+    """Make the tables, as production does."""
     subprocess.run(
         [sys.executable, "-m", "alembic", "upgrade", "head"],
         check=True,
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": _url(postgres_server, TEMPLATE)},
+        env={**os.environ, "DATABASE_URL": database_url},
     )
-    return TEMPLATE
 
 
 @pytest.fixture
