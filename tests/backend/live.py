@@ -36,14 +36,14 @@ class Live:
     client: httpx2.Client
 
     def upload(
-        self, audio: bytes | None = None, *, user_id: str = "ann", **headers: str
+        self, audio: bytes | None = None, *, user_id: str = "ann", key: str | None = None
     ) -> httpx2.Response:
         """Send a recording as the company's app would."""
         return self.client.post(
             "/api/sessions",
             data={"userId": user_id},
             files={"audio": ("talk.wav", audio or tone())},
-            headers=headers,
+            headers={"Idempotency-Key": key} if key else {},
         )
 
     def process(

@@ -135,7 +135,7 @@ def test_a_client_that_hangs_up_in_the_middle_leaves_nothing(live: Live) -> None
 def test_simultaneous_uploads_with_one_key_make_one_session(live: Live) -> None:
     audio = tone()
     with ThreadPoolExecutor(6) as pool:
-        sent = [pool.submit(live.upload, audio, **{"Idempotency-Key": "k1"}) for _ in range(6)]
+        sent = [pool.submit(live.upload, audio, key="k1") for _ in range(6)]
         answers = [each.result() for each in sent]
 
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]

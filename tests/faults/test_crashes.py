@@ -7,11 +7,15 @@ message again or has forgotten it and only the sweeper is left.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from pipeline.status import Status
+from pipeline import intake
+from pipeline.session import Insight
+from pipeline.status import Outcome, Scope, Status
 from tests.faults.backends import Site
 from tests.faults.holds import (
     ANALYSIS,
@@ -109,6 +113,40 @@ def test_a_delivery_that_was_killed_is_finished_by_the_sweeper_alone(
     assert not site.world.is_stored(session_id)
     assert_profiles_are_exact(site.world)
     paid.assert_twice_only_where_an_answer_was_lost(commit, landed=landed)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("landed", [False, True], ids=["before", "after"])
+def test_a_rerun_that_was_killed_shows_the_old_results_until_it_has_new_ones(
+    site: Site,
+    landed: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    session_id = site.world.upload()
+    site.wait_for(session_id, Status.COMPLETED)
+    old = site.world.detail(session_id)
+    services = site.world.services
+    with holding(services.settings, COMPLETION, landed=landed) as hold:
+        intake.rerun(services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
+        hold.wait()
+        site.backend.kill()
+        shown = site.world.detail(session_id)
+        hold.let_go()
+        hold.remove()
+    site.backend.start()
+    site.wait_for(session_id, Status.COMPLETED)
+
+    assert (shown.transcript, shown.insights) == (old.transcript, old.insights)
+    new = site.world.detail(session_id)
+    assert [run.outcome for run in new.runs] == [Outcome.COMPLETED] * 2
+    assert {insight.id for insight in new.insights}.isdisjoint(one.id for one in old.insights)
+    assert _without_ids(new.insights) == _without_ids(old.insights)
+    assert_profiles_are_exact(site.world)
+    assert len(site.world.whisper.calls()) == 1
+
+
+def _without_ids(insights: tuple[Insight, ...]) -> list[Insight]:
+    return [replace(insight, id=UUID(int=0)) for insight in insights]
 
 
 class Paid:

@@ -143,7 +143,7 @@ def uploader(site: Site) -> Callable[[int], UUID]:
             app: Live = replace(site.backend.now, client=client)
             while True:
                 try:
-                    answer = app.upload(TALK, user_id=learner, **{"Idempotency-Key": key})
+                    answer = app.upload(TALK, user_id=learner, key=key)
                 except httpx2.TransportError:
                     # The backend was killed, or is not back yet.
                     time.sleep(0.5)
