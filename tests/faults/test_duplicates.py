@@ -16,7 +16,7 @@ from pipeline import intake
 from pipeline.queue import RETRIES
 from pipeline.status import Outcome, Scope, Stage, Status
 from tests.backend.api import problem
-from tests.backend.live import Live, eventually, running_backend
+from tests.backend.live import Live, eventually
 from tests.faults.backends import LEASE_SECONDS, Server, Site, backend_at, own_address
 from tests.faults.holds import TRANSCRIPT, holding
 from tests.faults.traces import assert_profiles_are_exact, everything, trace
@@ -26,13 +26,6 @@ from tests.world import World
 
 DONE = {"ok": True, "status": "COMPLETED"}
 DUPLICATE = {"ok": True, "duplicate": True}
-
-
-@pytest.fixture
-def live(world: World, tmp_path: Path) -> Iterator[Live]:
-    """A backend that nobody delivers to but the test."""
-    with running_backend(world.services.settings, tmp_path / "backend.log") as made:
-        yield made
 
 
 def heard_after(seconds: float) -> dict[str, object]:
