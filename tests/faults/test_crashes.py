@@ -19,7 +19,6 @@ from pipeline.status import Outcome, Scope, Status
 from tests.faults.backends import Site
 from tests.faults.holds import (
     ANALYSIS,
-    CLAIM,
     COMMITS,
     COMPLETION,
     TRANSCRIPT,
@@ -30,8 +29,8 @@ from tests.faults.traces import assert_profiles_are_exact, trace
 from tests.standins import StandIn
 from tests.world import World
 
-QUICK_BY_QUEUE = {(CLAIM, True), (TRANSCRIPT, False), (COMPLETION, False)}
-QUICK_BY_SWEEPER = {(TRANSCRIPT, True), (ANALYSIS, False)}
+QUICK_BY_QUEUE = {(TRANSCRIPT, True), (COMPLETION, False)}
+QUICK_BY_SWEEPER = {(ANALYSIS, False)}
 
 
 def points(quick: set[tuple[Commit, bool]]) -> list[object]:

@@ -15,7 +15,7 @@ import pytest
 from pipeline import intake
 from pipeline.queue import RETRIES
 from pipeline.status import Outcome, Scope, Stage, Status
-from tests.backend.api import problem
+from tests.backend.api import Api, problem
 from tests.backend.live import Live, eventually
 from tests.faults.backends import LEASE_SECONDS, Server, Site, backend_at, own_address
 from tests.faults.holds import TRANSCRIPT, holding
@@ -26,6 +26,7 @@ from tests.world import World
 
 DONE = {"ok": True, "status": "COMPLETED"}
 DUPLICATE = {"ok": True, "duplicate": True}
+LATE = {"Upstash-Retried": "1"}
 
 
 def heard_after(seconds: float) -> dict[str, object]:
@@ -34,12 +35,12 @@ def heard_after(seconds: float) -> dict[str, object]:
     return {**heard, "seconds": seconds}
 
 
-def test_a_message_that_comes_three_times_is_worked_on_once(world: World, live: Live) -> None:
+def test_a_message_that_comes_three_times_is_worked_on_once(world: World, api: Api) -> None:
     session_id = world.upload()
 
-    first = live.process(session_id)
+    first = api.process(session_id)
     before = everything(world)
-    again = [live.process(session_id, retried=retried) for retried in (0, 1)]
+    again = [api.process(session_id) for _ in range(2)]
 
     assert (first.status_code, first.json()) == (200, DONE)
     assert [(answer.status_code, answer.json()) for answer in again] == [(200, DUPLICATE)] * 2
@@ -68,6 +69,8 @@ def test_of_eight_deliveries_at_once_one_works_and_the_others_are_sent_away(
     assert (len(world.whisper.calls()), len(world.analyst.calls())) == (2, 2)
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(90)
 def test_fifty_mixed_deliveries_of_ten_sessions_complete_each_once(
     world: World, live: Live
 ) -> None:
@@ -94,19 +97,19 @@ def _told(answer: httpx2.Response) -> str:
     return str(body.get("code") or body.get("status") or "DUPLICATE")
 
 
-def test_a_late_retry_of_an_older_run_changes_nothing(world: World, live: Live) -> None:
+def test_a_late_retry_of_an_older_run_changes_nothing(world: World, api: Api) -> None:
     """Run 1 failed and awaits its retry; a person asks for run 2, which completes."""
     session_id = world.upload()
     world.analyst.misbehave({"kind": "answer", "status": 503, "body": {}})
     first_run = world.detail(session_id).runs[0].id
-    assert live.process(session_id, first_run).status_code == 503
+    assert api.process(session_id, first_run).status_code == 503
     second_run = intake.rerun(
         world.services, session_id, scope=Scope.ANALYSIS, requested_by="qa@example.org"
     )
-    assert live.process(session_id, second_run).json() == DONE
+    assert api.process(session_id, second_run).json() == DONE
     before = everything(world)
 
-    late = live.process(session_id, first_run, retried=1)
+    late = api.process(session_id, first_run, headers=LATE)
 
     assert (late.status_code, late.json()) == (200, DUPLICATE)
     assert everything(world) == before
@@ -114,9 +117,9 @@ def test_a_late_retry_of_an_older_run_changes_nothing(world: World, live: Live) 
     assert outcomes == [Outcome.SUPERSEDED, Outcome.COMPLETED]
 
 
-@pytest.mark.parametrize(
-    "mischief", ["deliver_twice", pytest.param("forget_answer", marks=pytest.mark.chaos)]
-)
+@pytest.mark.chaos
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("mischief", ["deliver_twice", "forget_answer"])
 def test_a_queue_that_delivers_once_more_after_success_changes_nothing(
     world: World, qstash: StandIn, tmp_path: Path, mischief: str
 ) -> None:

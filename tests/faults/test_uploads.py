@@ -74,6 +74,7 @@ def test_an_upload_whose_backend_was_killed_at_its_commit_is_one_session_when_se
     assert recordings(site.world) <= kept
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(60)
 def test_an_upload_whose_answer_was_not_waited_for_is_one_session_when_sent_again(
     site: Site,
