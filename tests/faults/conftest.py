@@ -1,13 +1,15 @@
-"""Fixtures for injected faults: a storage whose wire can be broken."""
+"""Fixtures for injected faults: a storage whose wire can be broken, a backend to be killed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local.objects import ObjectsServer
 from tests.backend.api import Api, open_api
+from tests.faults.backends import Site
 from tests.faults.troubles import TELLTALE
 from tests.standins import StandIn, running
 from tests.world import World
@@ -48,3 +50,12 @@ def nothing_of_a_vendor_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[
     """What a vendor says may hold what a learner said."""
     yield
     assert TELLTALE not in "".join(str(vars(record)) for record in caplog.records)
+
+
+@pytest.fixture
+def site(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Site]:
+    """A backend that runs, with a queue that delivers to it."""
+    made = Site.at(world, qstash, tmp_path / "backend.log")
+    made.backend.start()
+    yield made
+    made.backend.stop()

@@ -6,9 +6,7 @@ message again or has forgotten it and only the sweeper is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -26,7 +24,6 @@ from tests.faults.holds import (
     holding,
 )
 from tests.faults.traces import assert_profiles_are_exact, trace
-from tests.standins import StandIn
 from tests.world import World
 
 QUICK_BY_QUEUE = {(TRANSCRIPT, True), (COMPLETION, False)}
@@ -47,13 +44,25 @@ def points(quick: set[tuple[Commit, bool]]) -> list[object]:
     ]
 
 
-@pytest.fixture
-def site(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Site]:
-    """A backend that runs, with a queue that delivers to it."""
-    made = Site.at(world, qstash, tmp_path / "backend.log")
-    made.backend.start()
-    yield made
-    made.backend.stop()
+def killed_at(site: Site, commit: Commit, *, landed: bool, queue_forgets: bool = False) -> UUID:
+    """A session whose delivery was killed there; the backend is up again."""
+    with holding(site.world.services.settings, commit, landed=landed) as hold:
+        session_id = site.world.upload("disturbed")
+        hold.wait()
+        if queue_forgets:
+            site.cancel_messages()
+        site.backend.kill()
+        hold.let_go()
+        hold.remove()
+    site.backend.start()
+    return session_id
+
+
+def assert_as_if_undisturbed(site: Site, session_id: UUID, undisturbed: UUID) -> None:
+    """The same rows, nothing in storage, and a profile that deriving it anew does not change."""
+    assert trace(site.world, session_id) == trace(site.world, undisturbed)
+    assert not site.world.is_stored(session_id)
+    assert_profiles_are_exact(site.world)
 
 
 @pytest.mark.timeout(90)
@@ -66,19 +75,11 @@ def test_a_delivery_that_was_killed_is_finished_by_the_queues_retry(
 ) -> None:
     undisturbed = world.complete("undisturbed")
     paid = Paid(site)
-    with holding(site.world.services.settings, commit, landed=landed) as hold:
-        session_id = site.world.upload("disturbed")
-        hold.wait()
-        site.backend.kill()
-        hold.let_go()
-        hold.remove()
-    site.backend.start()
+    session_id = killed_at(site, commit, landed=landed)
 
     site.wait_for(session_id, Status.COMPLETED)
 
-    assert trace(site.world, session_id) == trace(site.world, undisturbed)
-    assert not site.world.is_stored(session_id)
-    assert_profiles_are_exact(site.world)
+    assert_as_if_undisturbed(site, session_id, undisturbed)
     paid.assert_twice_only_where_an_answer_was_lost(commit, landed=landed)
 
 
@@ -92,14 +93,7 @@ def test_a_delivery_that_was_killed_is_finished_by_the_sweeper_alone(
 ) -> None:
     undisturbed = world.complete("undisturbed")
     paid = Paid(site)
-    with holding(site.world.services.settings, commit, landed=landed) as hold:
-        session_id = site.world.upload("disturbed")
-        hold.wait()
-        site.cancel_messages()
-        site.backend.kill()
-        hold.let_go()
-        hold.remove()
-    site.backend.start()
+    session_id = killed_at(site, commit, landed=landed, queue_forgets=True)
     site.wait_for_leases_to_end()
     finished = (commit, landed) == (COMPLETION, True)
     assert (site.status(session_id) is Status.COMPLETED) == finished
@@ -108,9 +102,7 @@ def test_a_delivery_that_was_killed_is_finished_by_the_sweeper_alone(
 
     assert (report.resumed, report.failures) == (0 if finished else 1, 0)
     site.wait_for(session_id, Status.COMPLETED)
-    assert trace(site.world, session_id) == trace(site.world, undisturbed)
-    assert not site.world.is_stored(session_id)
-    assert_profiles_are_exact(site.world)
+    assert_as_if_undisturbed(site, session_id, undisturbed)
     paid.assert_twice_only_where_an_answer_was_lost(commit, landed=landed)
 
 

@@ -31,7 +31,7 @@ from tests.faults.backends import Site, completed, sweep_until_nothing_moves, un
 from tests.faults.traces import assert_profiles_are_exact, trace
 from tests.faults.weather import Lightning, Met, by_chance
 from tests.standins import StandIn
-from tests.talks import tone, verbose_json
+from tests.talks import LINES, tone, verbose_json
 from tests.world import World
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -113,24 +113,38 @@ def test_of_five_hundred_sessions_in_bad_weather_none_is_lost_and_none_counts_tw
 
     assert len(set(session_ids)) == SESSIONS
     assert _sessions_of_the_test(world) == set(session_ids), "an upload made two"
-    done = [row for row in rows if row.status is Status.COMPLETED]
-    failed = [row for row in rows if row.status is Status.FAILED]
-    assert len(done) + len(failed) == SESSIONS
-    assert all(row.error and row.error.code and not row.error.will_retry for row in failed)
-    assert len(done) > SESSIONS * 0.9
-    assert all(row.audio_deleted_at for row in done)
-    assert _stored(world) <= {row.id for row in failed}
-    for row in done:
-        left = trace(world, row.id)
-        assert {name: left[name] for name in RESULTS} == {
-            name: undisturbed[name] for name in RESULTS
-        }
-    assert_profiles_are_exact(world)
+    _assert_each_ended_well_or_with_a_code(world, rows)
+    _assert_results_stand_once(world, rows, undisturbed)
     # An answer is lost by the kill to whoever waited for it, and by a connection that was cut.
     most_lost = PARALLELISM + lightning.strikes
     assert vendors["whisper"].answered <= _count(world, "transcripts") + most_lost
     assert vendors["analyst"].answered <= _count(world, "analyses") + most_lost
+    written = site.backend.now.log.read_text()
+    assert not [line for line in LINES if line[:20] in written], "what was said is in the log"
     assert time.monotonic() - begun < LONGEST_SECONDS
+
+
+def _assert_each_ended_well_or_with_a_code(world: World, rows: list[SessionRow]) -> None:
+    done = [row for row in rows if row.status is Status.COMPLETED]
+    failed = [row for row in rows if row.status is Status.FAILED]
+    assert len(done) + len(failed) == SESSIONS
+    assert len(done) > SESSIONS * 0.9
+    assert all(row.error and row.error.code and not row.error.will_retry for row in failed)
+    assert all(row.audio_deleted_at for row in done)
+    assert _stored(world) <= {row.id for row in failed}
+
+
+def _assert_results_stand_once(
+    world: World, rows: list[SessionRow], undisturbed: dict[str, list[Any]]
+) -> None:
+    """Those of each completed session are just what one that nothing disturbed has."""
+    for row in rows:
+        if row.status is Status.COMPLETED:
+            left = trace(world, row.id)
+            assert {name: left[name] for name in RESULTS} == {
+                name: undisturbed[name] for name in RESULTS
+            }
+    assert_profiles_are_exact(world)
 
 
 def uploader(site: Site) -> Callable[[int], UUID]:

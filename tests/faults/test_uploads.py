@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import httpx2
@@ -18,21 +16,11 @@ from pipeline.sweep import ORPHAN_AFTER, sweep
 from tests.faults.backends import Site
 from tests.faults.holds import Commit, holding
 from tests.faults.traces import everything
-from tests.standins import StandIn
 from tests.world import World
 
 UPLOAD = Commit("upload", "runs")
 """The last rows of the one transaction that makes a session."""
 KEY = "talk-1"
-
-
-@pytest.fixture
-def site(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Site]:
-    """A backend that runs, with a queue that delivers to it."""
-    made = Site.at(world, qstash, tmp_path / "backend.log")
-    made.backend.start()
-    yield made
-    made.backend.stop()
 
 
 def recordings(world: World) -> set[str]:
