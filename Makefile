@@ -36,7 +36,7 @@ test: $(VENV)/.dev ## run all tests but the long series of faults
 	$(BIN)/python -m pytest -m "not chaos"
 
 chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos SEED=7
-	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -s
+	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults
 
 check: lint types test ## what CI runs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +59,18 @@ def site(world: World, qstash: StandIn, tmp_path: Path) -> Iterator[Site]:
     made.backend.start()
     yield made
     made.backend.stop()
+
+
+REPORTS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say something that is printed when all tests are over."""
+    return request.config.stash.setdefault(REPORTS, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for text in terminalreporter.config.stash.get(REPORTS, []):
+        terminalreporter.section("measured")
+        terminalreporter.write_line(text)

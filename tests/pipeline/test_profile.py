@@ -120,6 +120,21 @@ def test_a_pattern_that_appears_late_is_new(world: World) -> None:
     assert patterns(world)["vocabulary.fillers"].trend == "new"
 
 
+def test_a_profile_that_was_damaged_is_whole_again_with_the_next_session(world: World) -> None:
+    """What is stored of it is never read to derive the next."""
+    world.complete()
+    once = {key: pattern.occurrences for key, pattern in patterns(world).items()}
+    with transaction(world.services.engine) as db:
+        db.execute(text("UPDATE pattern_profiles SET occurrences = 999, sessions_seen = 77"))
+        db.execute(text("DELETE FROM pattern_profiles WHERE pattern_key = 'vocabulary.fillers'"))
+
+    world.complete()
+
+    twice = {key: pattern.occurrences for key, pattern in patterns(world).items()}
+    assert twice == {key: 2 * occurrences for key, occurrences in once.items()}
+    assert {pattern.sessions_seen for pattern in patterns(world).values()} == {2}
+
+
 def test_learners_do_not_share_a_profile(world: World) -> None:
     world.complete("ann")
     world.complete("bob")
