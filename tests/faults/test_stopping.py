@@ -178,7 +178,7 @@ def test_a_stop_during_the_last_retry_leaves_the_session_to_the_sweeper(
         site.backend.terminate(within=TO_EXIT_SECONDS)
         live = site.backend.start()
         eventually(lambda: _is_buried(qstash))
-        assert _told_that_it_is_dead(live, session_id) == {"marked": False}
+        assert _told_that_it_is_dead(live, session_id) == {"ok": True, "marked": False}
         assert site.status(session_id) is Status.PROCESSING
 
         assert site.sweep_ahead().resumed == 1
