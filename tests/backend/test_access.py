@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from backend.app import create_app
 from backend.request_log import json_lines
 from pipeline.settings import UnsafeConfiguration
 from tests.backend.api import HERE, Api, problem
+from tests.talks import claude_message
 from tests.world import NOWHERE, World, make_settings
 
 TOKEN = "a-long-random-token"
@@ -214,17 +217,51 @@ def test_openapi_names_every_endpoint_of_the_contract_and_its_errors(api: Api) -
         assert path_parameters == (["id"] if "{id}" in name else []), name
 
 
-def test_logs_hold_the_route_and_never_what_people_typed(api: Api) -> None:
+@contextmanager
+def logged_as_json() -> Iterator[io.StringIO]:
+    """All that is logged during the block, in the form of production."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(json_lines())
     logging.getLogger().addHandler(handler)
     try:
+        yield written
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.parametrize("vendor", ["whisper", "analyst"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 400, "body": {"error": {"message": "no: hospital", "type": "x"}}},
+        {"status": 500, "body": "hospital"},
+        {"status": 200, "body": {"text": "hospital", "segments": "hospital", "content": 5}},
+        {"status": 200, "body": "hospital {"},
+        {"status": 200, "body": claude_message("hospital")},
+    ],
+)
+def test_failures_log_nothing_of_what_was_said_or_answered(
+    api: Api, vendor: str, answer: dict[str, Any]
+) -> None:
+    getattr(api.world, vendor).misbehave({"kind": "answer", "times": None, **answer})
+    session_id = api.world.upload("Zebulon")
+
+    with logged_as_json() as written:
+        answered = api.process(session_id)
+
+    assert answered.status_code >= 400
+    assert "session_failed" in written.getvalue()
+    for private in ("Zebulon", "hospital", "test-openai", "test-anthropic"):
+        assert private not in written.getvalue()
+        assert private not in answered.text
+
+
+def test_logs_hold_the_route_and_never_what_people_typed(api: Api) -> None:
+    with logged_as_json() as written:
         api.upload(userId="Zebulon", title="Confidential merger")
         api.client.get("/api/sessions", params={"q": "Confidential", "userId": "Zebulon"})
         api.process(api.client.get("/api/sessions").json()["sessions"][0]["id"])
-    finally:
-        logging.getLogger().removeHandler(handler)
 
     logged = written.getvalue()
     assert '"route": "/api/sessions"' in logged
