@@ -33,6 +33,7 @@ ORDER = (
     "session",
     "database",
     "storage",
+    "decoding",
     "audio",
     "queue",
     "letter",
