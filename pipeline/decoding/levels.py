@@ -35,8 +35,8 @@ LEAST_GAIN_DB = -20.0
 """Beyond these only noise would be moved (house values)."""
 GAIN_STEP_DB = 1.0
 """By a block of one second: slower than anyone speaks up (house value)."""
-CEILING = 0.891
-"""The limiter's peak: -1 dB of full scale (EBU R 128)."""
+CEILING = 0.708
+"""The limiter's peak: -3 dB of full scale, since lossy coding overshoots (EBU Tech 3344)."""
 LISTEN_BLOCKS = 30
 """The gain begins with what these first seconds are like, so short talks get one gain."""
 
