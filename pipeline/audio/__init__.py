@@ -6,7 +6,8 @@ in a bounded child process, so that hostile media can cost only that child.
 
 from __future__ import annotations
 
-from pipeline.audio.decoder import normalise, probe
+from pipeline.audio.decoder import cut, normalise, probe
+from pipeline.audio.parts import Part, plan
 from pipeline.decoding.recording import (
     BIT_RATE,
     CONTENT_TYPE,
@@ -26,7 +27,10 @@ __all__ = [
     "SHORTEST_SILENCE_SECONDS",
     "Lull",
     "Normalised",
+    "Part",
     "Probe",
+    "cut",
     "normalise",
+    "plan",
     "probe",
 ]

@@ -14,17 +14,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.audio.parts import Part
 from pipeline.decoding.child import READY
 from pipeline.decoding.confinement import Bounds
-from pipeline.decoding.recording import BIT_RATE, Measured, Normalised, Probe, Refusal
+from pipeline.decoding.recording import BIT_RATE, Cut, Measured, Normalised, Probe, Refusal
 from pipeline.errors import AudioTooLong, EmptyAudio, RostrumError, UnsupportedAudio
 
 ROOT = Path(__file__).parents[2]
@@ -78,10 +79,26 @@ def normalise(source: Path, target: Path, *, max_seconds: float) -> Normalised:
             "normalise",
             recording.fileno(),
             bounds=bounds,
-            max_seconds=max_seconds,
             target=made.fileno(),
+            max_seconds=max_seconds,
         )
     return Normalised(target, found.duration, found.silences, found.lulls)
+
+
+def cut(speech: Normalised, parts: Sequence[Part], folder: Path) -> tuple[Path, ...]:
+    """Write each part of normalised speech to a file of its own in `folder`.
+
+    Raises:
+        UnsupportedAudio: it is not what `normalise` wrote.
+    """
+    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES + speech.path.stat().st_size)
+    made = tuple(folder / f"part-{part.number}.ogg" for part in parts)
+    with ExitStack() as opened:
+        source = opened.enter_context(speech.path.open("rb"))
+        targets = [opened.enter_context(path.open("wb")).fileno() for path in made]
+        spans = [(part.start, part.end) for part in parts]
+        ask(Cut, "cut", source.fileno(), bounds=bounds, targets=targets, spans=spans)
+    return made
 
 
 @contextmanager
@@ -107,12 +124,11 @@ def _descriptor_of(audio: BinaryIO | Path) -> Iterator[int]:
 
 def ask(
     kind: type[Answer],
-    job: Literal["probe", "normalise"],
+    job: Literal["probe", "normalise", "cut"],
     source: int,
     *,
     bounds: Bounds,
-    max_seconds: float,
-    target: int | None = None,
+    **arguments: Any,
 ) -> Answer:
     """Run one job in a child that has these bounds, and wait for it.
 
@@ -124,16 +140,16 @@ def ask(
         "job": job,
         "parent": os.getpid(),
         "bounds": asdict(bounds),
-        "max_seconds": max_seconds,
-        "target": target,
+        "arguments": arguments,
     }
+    written = [arguments["target"]] if "target" in arguments else arguments.get("targets", ())
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
         child = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-s", "-m", "pipeline.decoding.child", json.dumps(asked)],
             stdin=source,
             stdout=answer,
             stderr=complaint,
-            pass_fds=() if target is None else (target,),
+            pass_fds=written,
             # Nothing of ours: no keys, no addresses.
             env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
         )
@@ -153,26 +169,27 @@ def ask(
             complaint.seek(0)
             words = complaint.read(4096).decode(errors="replace")
             raise RuntimeError(f"The decoding child did not start: {words}")
-    return _read(kind, found, max_seconds=max_seconds)
+    return _read(kind, found, arguments)
 
 
-def _read(kind: type[Answer], found: bytes, *, max_seconds: float) -> Answer:
+def _read(kind: type[Answer], found: bytes, arguments: Mapping[str, Any]) -> Answer:
     """The child's answer, or its refusal as our error; what is neither came from no recording."""
     try:
         told: Any = json.loads(found)
         if isinstance(told, dict) and "refused" in told:
-            raise _refusal(Refusal(told["refused"]), max_seconds)
+            raise _refusal(Refusal(told["refused"]), arguments)
         return TypeAdapter(kind).validate_python(told)
     except (ValueError, ValidationError) as error:
         raise UnsupportedAudio from error
 
 
-def _refusal(why: Refusal, max_seconds: float) -> RostrumError:
+def _refusal(why: Refusal, arguments: Mapping[str, Any]) -> RostrumError:
     match why:
         case Refusal.EMPTY:
             return EmptyAudio()
         case Refusal.TOO_LONG:
-            return AudioTooLong(f"The recording is longer than {max_seconds / 60:.0f} minutes.")
+            minutes = arguments["max_seconds"] / 60
+            return AudioTooLong(f"The recording is longer than {minutes:.0f} minutes.")
         case Refusal.NO_TRACK:
             return UnsupportedAudio("The file has no audio track.")
         case Refusal.UNREADABLE:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import import_module
+from typing import Any
 
 from pipeline.decoding.confinement import Bounds, confine, die_with
 from pipeline.decoding.recording import Refusal
@@ -34,17 +36,17 @@ def main() -> None:
     die_with(asked["parent"])
     for name in PYAV:
         import_module(name)
-    from pipeline.decoding import containers, normalising
+    from pipeline.decoding import containers, cutting, normalising
 
     confine(Bounds(**asked["bounds"]))
     _say(READY)
+    jobs: dict[str, Callable[..., Any]] = {
+        "probe": containers.probe,
+        "normalise": normalising.normalise,
+        "cut": cutting.cut,
+    }
     try:
-        if asked["job"] == "probe":
-            found = asdict(containers.probe(0, max_seconds=asked["max_seconds"]))
-        else:
-            found = asdict(
-                normalising.normalise(0, asked["target"], max_seconds=asked["max_seconds"])
-            )
+        found = asdict(jobs[asked["job"]](0, **asked["arguments"]))
     except containers.Refused as refused:
         found = {"refused": refused.why}
     except MemoryError:

@@ -87,6 +87,14 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What became of a cut."""
+
+    packets: tuple[int, ...]
+    """In each part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Normalised:
     """A recording as the transcriber gets it: mono 16 kHz Opus in Ogg, levelled."""
 

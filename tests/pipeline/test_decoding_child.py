@@ -280,7 +280,7 @@ def test_a_damaged_file_always_gets_a_verdict(content: bytes) -> None:
     always_a_verdict(content)
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=damaged())

@@ -46,9 +46,7 @@ def test_silence_is_measured_on_the_recording_as_it_came(tmp_path: Path) -> None
 
     assert len(loud.silences) == pytest.approx(len(faint.silences), abs=2)
     for silence in loud.silences[:3]:
-        assert any(
-            other.start == pytest.approx(silence.start, abs=0.1) for other in faint.silences
-        )
+        assert any(other.start == pytest.approx(silence.start, abs=0.1) for other in faint.silences)
 
 
 def test_a_shout_is_limited_and_not_clipped(tmp_path: Path) -> None:
