@@ -23,12 +23,12 @@ ORDER = (
     "errors",
     "settings",
     "status",
-    "language",
     "retry_after",
     "watch",
     "workspace",
     "plain_text",
     "speech",
+    "language",
     "finding",
     "session",
     "database",
@@ -40,6 +40,7 @@ ORDER = (
     "transcribe",
     "analyze",
     "services",
+    "listening",
     "heartbeat",
     "intake",
     "process",
@@ -126,7 +127,7 @@ def test_pipeline_knows_no_web_framework() -> None:
 
 def test_vendor_sdks_are_imported_where_they_are_used_and_nowhere_else() -> None:
     homes = {
-        "openai": {"transcribe.py"},
+        "openai": {"whisper.py"},
         "anthropic": {"client.py"},
         "boto3": {"storage.py"},
         "qstash": {"queue.py"},

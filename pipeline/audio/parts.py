@@ -17,6 +17,8 @@ BYTES_SHARE = 0.9
 SHORTEST_PART_SECONDS = 240.0
 """More parts than needed are made for the sake of speed, but none shorter (house value): each
 seam costs the engine its context."""
+ROOMY_SHARE = 0.8
+"""Of the longest part: the rest is room for the cuts to move to a silence (house value)."""
 GOOD_SILENCE_SECONDS = 1.0
 """Longer silences are no better places to cut (house value)."""
 PACKET_SECONDS = 0.02
@@ -82,8 +84,7 @@ def _how_many(duration: float, longest: float, side_by_side: int) -> int:
     """As few as fit, and then so many that those who work side by side all have some."""
     if duration <= longest:
         return 1
-    # A tenth is room for the cuts to move to a silence.
-    needed = math.ceil(duration / (0.9 * longest))
+    needed = math.ceil(duration / (ROOMY_SHARE * longest))
     full_rounds = math.ceil(needed / side_by_side) * side_by_side
     affordable = math.floor(duration / min(SHORTEST_PART_SECONDS, longest / 2))
     return max(needed, min(full_rounds, affordable))
@@ -95,10 +96,12 @@ def _cut_near(
     """Seconds, and whether somebody may be speaking there."""
     low, high = place - reach, place + reach
 
+    within = [Silence(max(s.start, low), min(s.end, high)) for s in silences]
+
     def worth(silence: Silence) -> tuple[float, float]:
         return min(silence.seconds, GOOD_SILENCE_SECONDS), -abs(_middle(silence) - place)
 
-    near = [silence for silence in silences if low <= _middle(silence) <= high]
+    near = [silence for silence in within if silence.seconds > 0]
     if near:
         return _between_packets(_middle(max(near, key=worth))), False
     quiet = [lull for lull in lulls if low <= lull.at <= high]

@@ -57,6 +57,13 @@ def test_where_nobody_pauses_the_quietest_moment_is_taken_and_marked() -> None:
     assert second.follows_speech
 
 
+def test_a_silence_that_is_longer_than_the_reach_is_cut_within_it() -> None:
+    _, second = parts_of(1200, (Silence(500, 1000),), longest=900)
+
+    assert not second.follows_speech
+    assert 500 < second.start < 750
+
+
 @st.composite
 def recordings(draw: st.DrawFn) -> tuple[float, tuple[Silence, ...]]:
     duration = draw(st.floats(1, 8000))
