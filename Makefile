@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 
-.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ memory: $(VENV)/.dev ## what each part of a running stack holds
 
 screenshots: $(VENV)/.dev ## take the pictures in docs/images anew
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser -q
+
+bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: docs/performance.md
+	@$(BIN)/python -m benchmarks.audio
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
