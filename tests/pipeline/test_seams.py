@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +30,28 @@ def words_of(transcript: TranscriptShown) -> list[Word]:
     return [word for segment in transcript.segments for word in segment.words]
 
 
-def between(words: Sequence[Word], start: float, end: float) -> list[Word]:
-    return [word for word in words if start <= (word.start or 0) < end]
+def assert_same_around(seam: float, whole: list[Word], parted: list[Word]) -> None:
+    """As many words near the seam, each at its time.
+
+    One that is heard otherwise is neither lost nor doubled: the engine was unsure of it.
+    """
+    before, after = ([key_of(word.text) for word in words] for words in (whole, parted))
+    matched = 0
+    for _, i, i_end, j, j_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        near = [w for w in [*whole[i:i_end], *parted[j:j_end]] if _is_near(w, seam)]
+        if not near:
+            continue
+        assert i_end - i == j_end - j, f"{before[i:i_end]} {after[j:j_end]}"
+        for one, other in zip(whole[i:i_end], parted[j:j_end], strict=True):
+            if _is_near(one, seam):
+                assert other.start == pytest.approx(one.start, abs=0.3)
+                assert other.end == pytest.approx(one.end, abs=0.3)
+                matched += 1
+    assert matched > 10
 
 
-def _place_of(some: Sequence[Word], among: Sequence[Word]) -> int:
-    """Where these words stand in a row."""
-    wanted = [key_of(word.text) for word in some]
-    keys = [key_of(word.text) for word in among]
-    places = [i for i in range(len(keys)) if keys[i : i + len(wanted)] == wanted]
-    assert len(places) == 1, (wanted, keys)
-    return places[0]
+def _is_near(word: Word, seam: float) -> bool:
+    return abs((word.start or 0) - seam) <= AROUND_SECONDS
 
 
 @pytest.mark.speech
@@ -56,12 +67,7 @@ def test_a_talk_in_parts_is_the_talk(world: World, tmp_path: Path) -> None:
     speech = audio.normalise(SAMPLE, tmp_path / "speech.ogg", max_seconds=7200)
     parts = audio.plan(speech, chunk_seconds=60, side_by_side=6)
     for seam in [part.start for part in parts[1:]]:
-        before = between(words_of(whole), seam - AROUND_SECONDS, seam + AROUND_SECONDS)
-        around = between(words_of(parted), seam - 2 * AROUND_SECONDS, seam + 2 * AROUND_SECONDS)
-        after = around[_place_of(before, around) :][: len(before)]
-        for one, other in zip(before, after, strict=True):
-            assert other.start == pytest.approx(one.start, abs=0.3)
-            assert other.end == pytest.approx(one.end, abs=0.3)
+        assert_same_around(seam, words_of(whole), words_of(parted))
     assert word_error_rate(SCRIPT, parted.text) < 0.03
 
 
