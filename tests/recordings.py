@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -100,15 +101,20 @@ def encoded(how: Encoding | str, samples: Samples | None = None) -> bytes:
         resampler = av.AudioResampler(
             format=sound.format.name, layout=LAYOUTS[encoding.channels], rate=encoding.rate
         )
-        made = av.AudioFrame.from_ndarray(
-            (speech() if samples is None else samples)[None, :], format="s16", layout="mono"
-        )
-        made.sample_rate, made.time_base, made.pts = RATE, Fraction(1, RATE), 0
-        for frame in [made, None]:
+        for frame in [*_frames(speech() if samples is None else samples), None]:
             for resampled in resampler.resample(frame):
                 output.mux(sound.encode(resampled))
         output.mux(sound.encode(None))
     return held.getvalue()
+
+
+def _frames(samples: Samples) -> Iterator[av.AudioFrame]:
+    """A second at a time: encoders do not take an hour at once."""
+    for begin in range(0, len(samples), RATE):
+        piece = np.ascontiguousarray(samples[None, begin : begin + RATE])
+        frame = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), begin
+        yield frame
 
 
 def _film(output: Any, codec: str) -> None:

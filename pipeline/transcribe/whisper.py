@@ -168,9 +168,7 @@ def _in_our_terms(answer: _Answered) -> Heard:
             )
             for segment in answer.segments
         ),
-        words=tuple(
-            Word(word.word.strip(), word.start, word.end) for word in answer.words or ()
-        ),
+        words=tuple(Word(word.word.strip(), word.start, word.end) for word in answer.words or ()),
     )
 
 
