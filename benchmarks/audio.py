@@ -26,8 +26,8 @@ from pipeline import audio
 from pipeline.settings import Settings
 from tests.backend.live import Live, running_backend
 from tests.folders import open_folder
-from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn, running
-from tests.world import NOWHERE, make_settings
+from tests.standins import StandIn, running
+from tests.world import make_settings, settings_on
 
 ROOT = Path(__file__).parent.parent
 SIDE_BY_SIDE = 6
@@ -62,21 +62,11 @@ def surroundings() -> Iterator[Surroundings]:
         log = folder / "log"
         analyst = opened.enter_context(running("local.analyst", log=log))
         whisper = opened.enter_context(running("benchmarks.paced_whisper", log=log))
-        settings = make_settings(
+        settings = settings_on(
             database_url=database_url,
-            r2_endpoint_url=objects.endpoint_url,
-            r2_access_key_id=objects.access_key_id,
-            r2_secret_access_key=objects.secret_access_key,
-            r2_bucket_name=objects.bucket,
-            qstash_url=NOWHERE,
-            qstash_token=QSTASH_TOKEN,
-            qstash_current_signing_key=CURRENT_KEY,
-            qstash_next_signing_key=NEXT_KEY,
-            openai_base_url=f"{whisper.url}/v1",
-            openai_api_key="bench",
-            anthropic_base_url=analyst.url,
-            anthropic_api_key="bench",
-            transcription_parallelism=SIDE_BY_SIDE,
+            objects=objects,
+            whisper_url=whisper.url,
+            analyst_url=analyst.url,
         )
         yield Surroundings(settings, whisper, folder)
 
@@ -84,7 +74,8 @@ def surroundings() -> Iterator[Surroundings]:
 @contextmanager
 def backend(around: Surroundings, **changed: int) -> Iterator[Live]:
     """A backend, warm: it has taken and processed a short recording."""
-    settings = make_settings(**{**around.settings.model_dump(), **changed})
+    usual = {"transcription_parallelism": SIDE_BY_SIDE}
+    settings = make_settings(**{**around.settings.model_dump(), **usual, **changed})
     with running_backend(settings, around.folder / "backend.log") as live:
         process(live, upload(live, wav_of_size(1, around.folder / "warm.wav")))
         yield live
