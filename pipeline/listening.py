@@ -22,7 +22,7 @@ from pipeline.database.leases import Lease
 from pipeline.errors import NoSpeech
 from pipeline.language import AUTO, UNKNOWN
 from pipeline.services import Services
-from pipeline.speech.transcript import Silence, Transcript, TranscriptPart
+from pipeline.speech.transcript import Silence, Transcript, TranscriptPart, silent_seconds
 from pipeline.speech.words import count_words
 from pipeline.transcribe.gate import gated
 from pipeline.transcribe.prompt import prompt_for, version_for
@@ -81,14 +81,12 @@ def hear(
 
 def _heard_before(listening: _Listening, planned: Sequence[Part]) -> dict[int, TranscriptPart]:
     """Parts that cost nothing: silent ones, and those that an earlier attempt has kept."""
+    wanted = {part.number: _as_heard(listening, part, language=UNKNOWN) for part in planned}
     silent = {
-        part.number: _as_heard(listening, part, language=UNKNOWN)
-        for part in planned
-        if _is_silent(part, listening.silences)
+        part.number: wanted[part.number] for part in planned if _is_silent(part, listening.silences)
     }
     with transaction(listening.services.engine) as db:
         kept = stored.parts_of(db, listening.lease.run_id)
-    wanted = {part.number: _as_heard(listening, part, language=UNKNOWN) for part in planned}
     same = {part.number: part for part in kept if _is_same(part, wanted.get(part.number))}
     return {**silent, **same}
 
@@ -104,7 +102,7 @@ def _is_same(kept: TranscriptPart, wanted: TranscriptPart | None) -> bool:
 
 
 def _is_silent(part: Part, silences: Sequence[Silence]) -> bool:
-    silent = sum(max(0.0, min(s.end, part.end) - max(s.start, part.start)) for s in silences)
+    silent = silent_seconds(silences, part.start, part.end)
     return part.seconds - silent < audio.SHORTEST_SILENCE_SECONDS
 
 

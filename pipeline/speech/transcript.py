@@ -6,6 +6,7 @@ Times are seconds from the start of the recording. A model may answer without ti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -45,6 +46,11 @@ class Silence:
     def seconds(self) -> float:
         """Its length."""
         return self.end - self.start
+
+
+def silent_seconds(silences: Iterable[Silence], start: float, end: float) -> float:
+    """How much of a stretch is silent."""
+    return sum(max(0.0, min(s.end, end) - max(s.start, start)) for s in silences)
 
 
 @dataclass(frozen=True, slots=True)

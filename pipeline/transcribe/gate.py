@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from pipeline.audio import Part
-from pipeline.speech.transcript import Segment, Silence, Word
+from pipeline.speech.transcript import Segment, Silence, Word, silent_seconds
 from pipeline.transcribe.estimate import placed_by_speech
 from pipeline.transcribe.heard import Heard, HeardSegment
 from pipeline.transcribe.loops import without_loops
@@ -73,9 +73,7 @@ def _is_doubtful(heard: HeardSegment) -> bool:
 
 
 def _is_silent(start: float, end: float, silences: Sequence[Silence]) -> bool:
-    silent = sum(
-        max(0.0, min(silence.end, end) - max(silence.start, start)) for silence in silences
-    )
+    silent = silent_seconds(silences, start, end)
     return end > start and silent >= SILENT_SHARE * (end - start)
 
 
