@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 
-.PHONY: help setup setup-dev run demo test chaos check lint types lock memory screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,8 +32,11 @@ run: $(VENV)/.dev ## start everything on this machine; Ctrl-C stops it
 demo: $(VENV)/.dev ## process one recording and print the feedback: make demo AUDIO=talk.mp3
 	@$(BIN)/python -m local.stack demo $(if $(AUDIO),"$(AUDIO)")
 
-test: $(VENV)/.dev ## run all tests but the long series of faults
-	$(BIN)/python -m pytest -m "not chaos"
+test: $(VENV)/.dev ## run all tests but those that take minutes
+	$(BIN)/python -m pytest -m "not chaos and not long"
+
+test-long: $(VENV)/.dev ## run the tests that take minutes: long recordings, damaged files
+	$(BIN)/python -m pytest -m long
 
 chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos SEED=7
 	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults
@@ -52,6 +55,9 @@ memory: $(VENV)/.dev ## what each part of a running stack holds
 
 screenshots: $(VENV)/.dev ## take the pictures in docs/images anew
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser -q
+
+bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: docs/performance.md
+	@$(BIN)/python -m benchmarks.audio
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

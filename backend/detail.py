@@ -29,6 +29,9 @@ class SegmentOut(Out):
     start: float | None
     end: float | None
     suspect: bool
+    estimated: bool = Field(
+        description="The engine gave no times: `start` and `end` are reckoned from the speech."
+    )
 
 
 class SilenceOut(Out):
@@ -48,6 +51,7 @@ class TranscriptOut(Out):
     duration_seconds: float
     segments: list[SegmentOut]
     silences: list[SilenceOut]
+    prompt_version: str | None
 
 
 class QuoteOut(Out):

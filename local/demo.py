@@ -102,6 +102,7 @@ def _transcript(session: Session, audio: Path) -> None:
     _head("Transcript")
     for segment in heard["segments"]:
         mark = " (hard to hear)" if segment["suspect"] else ""
+        mark += " (time estimated)" if segment["estimated"] else ""
         _wrapped(f"{_clock(segment['start'])} {segment['text']}{mark}", "  ")
     print(f"\n  {heard['wordCount']} words, {heard['language']}, heard by {heard['engine']}")
     script = audio.with_suffix(".txt")

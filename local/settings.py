@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local.child import PartFailed
 from local.ports import free_port
+from local.speech_model import AT_ONCE
 
 # Given to us, a vendor's own service is used and its stand-in stays off.
 WHISPER_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -90,6 +91,9 @@ class Plan:
             }
         limits = {name: value for name, value in self.own.items() if name not in given}
         usual = {"STOP_GRACE_SECONDS": str(STOP_GRACE_SECONDS)}
+        if not self.brings_whisper:
+            # More parts at once would only wait, and run out of the pipeline's patience.
+            usual["TRANSCRIPTION_PARALLELISM"] = str(AT_ONCE)
         return {**usual, **limits, **given, "PYTHONUNBUFFERED": "1"}
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 
-from local.language_names import ENGLISH_NAMES
 from local.speech_model import Heard
 from local.whisper_request import TOKEN_BILLED_MODELS, Wish
+from pipeline.speech.languages import ENGLISH_NAMES
 
 AUDIO_TOKENS_PER_SECOND = 10
 """What OpenAI bills for its gpt-4o transcribers."""

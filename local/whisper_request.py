@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.types import Message
 
-from local.language_names import ENGLISH_NAMES
+from pipeline.speech.languages import ENGLISH_NAMES
 
 TIMED_MODELS = frozenset({"whisper-1", "whisper-base"})
 TOKEN_BILLED_MODELS = frozenset({"gpt-4o-transcribe", "gpt-4o-mini-transcribe"})

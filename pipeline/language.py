@@ -2,115 +2,29 @@
 
 from __future__ import annotations
 
+from pipeline.speech.languages import ENGLISH_NAMES
+
 AUTO = "auto"
 """Leaves detection to the engine."""
-CODES = frozenset(
-    [
-        "af",
-        "am",
-        "ar",
-        "as",
-        "az",
-        "ba",
-        "be",
-        "bg",
-        "bn",
-        "bo",
-        "br",
-        "bs",
-        "ca",
-        "cs",
-        "cy",
-        "da",
-        "de",
-        "el",
-        "en",
-        "es",
-        "et",
-        "eu",
-        "fa",
-        "fi",
-        "fo",
-        "fr",
-        "gl",
-        "gu",
-        "ha",
-        "haw",
-        "he",
-        "hi",
-        "hr",
-        "ht",
-        "hu",
-        "hy",
-        "id",
-        "is",
-        "it",
-        "ja",
-        "jw",
-        "ka",
-        "kk",
-        "km",
-        "kn",
-        "ko",
-        "la",
-        "lb",
-        "ln",
-        "lo",
-        "lt",
-        "lv",
-        "mg",
-        "mi",
-        "mk",
-        "ml",
-        "mn",
-        "mr",
-        "ms",
-        "mt",
-        "my",
-        "ne",
-        "nl",
-        "nn",
-        "no",
-        "oc",
-        "pa",
-        "pl",
-        "ps",
-        "pt",
-        "ro",
-        "ru",
-        "sa",
-        "sd",
-        "si",
-        "sk",
-        "sl",
-        "sn",
-        "so",
-        "sq",
-        "sr",
-        "su",
-        "sv",
-        "sw",
-        "ta",
-        "te",
-        "tg",
-        "th",
-        "tk",
-        "tl",
-        "tr",
-        "tt",
-        "uk",
-        "ur",
-        "uz",
-        "vi",
-        "yi",
-        "yo",
-        "yue",
-        "zh",
-    ]
-)
+CODES = frozenset(ENGLISH_NAMES)
 """ISO 639 codes."""
+UNKNOWN = "und"
+"""ISO 639's own code for a language that nobody determined."""
+
+_BY_NAME = {name: code for code, name in ENGLISH_NAMES.items()}
 
 
 def is_known(language: str) -> bool:
     """Whether a session may name this language."""
     return language == AUTO or language in CODES
+
+
+def code_of(name: str) -> str:
+    """The code of a language by its English name, as `verbose_json` answers; or as it stands."""
+    lowered = name.lower()
+    return _BY_NAME.get(lowered, lowered)
+
+
+def name_of(code: str) -> str:
+    """The English name of a language, for people; the code where there is none."""
+    return ENGLISH_NAMES.get(code, code).capitalize()

@@ -10,10 +10,9 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
-from pipeline import audio
+from pipeline import listening
 from pipeline.analyze import evidence
 from pipeline.analyze.price import cost_usd
 from pipeline.analyze.schema import SCHEMA_VERSION
@@ -25,7 +24,6 @@ from pipeline.errors import (
     AudioNotDeleted,
     Interrupted,
     LeaseHeld,
-    NoSpeech,
     NotFound,
     RostrumError,
     StorageUnavailable,
@@ -186,7 +184,7 @@ def _stored_transcript(work: _Work) -> Transcript | None:
 
 
 def _transcribe(work: _Work) -> Transcript:
-    """Fetch, level, transcribe; the transcript is committed before the audio may go."""
+    """Fetch, level, cut, transcribe; the transcript is committed before the audio may go."""
     services, lease, watch = work.services, work.lease, work.watch
     key = lease.audio_key
     if key is None:
@@ -200,23 +198,11 @@ def _transcribe(work: _Work) -> Transcript:
         transcript = watch.within(
             TRANSCRIPTION_SECONDS,
             "The transcription service",
-            lambda: _heard(services, recording, language=lease.language),
+            lambda: listening.hear(services, lease, recording, may_go_on=watch.check),
         )
     with transaction(services.engine) as db:
         results.keep_transcript(db, lease, transcript, now=services.now())
     return transcript
-
-
-def _heard(services: Services, recording: Path, *, language: str) -> Transcript:
-    """What is said in a recording; one without sound costs no transcription."""
-    speech = audio.normalise(
-        recording,
-        recording.with_name(audio.FILE_NAME),
-        max_seconds=services.settings.max_audio_minutes * 60,
-    )
-    if speech.is_silent:
-        raise NoSpeech
-    return services.transcriber.transcribe(speech, language=language)
 
 
 def _without_audio(work: _Work) -> _Work:

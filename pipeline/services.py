@@ -17,7 +17,8 @@ from pipeline.database import engine as engines
 from pipeline.queue import Queue
 from pipeline.settings import Settings
 from pipeline.storage import Storage
-from pipeline.transcribe import Transcriber, WhisperTranscriber
+from pipeline.transcribe.heard import Transcriber
+from pipeline.transcribe.whisper import WhisperTranscriber
 from pipeline.watch import Watches
 
 

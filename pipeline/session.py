@@ -97,6 +97,13 @@ class TranscriptShown:
     duration_seconds: float
     segments: tuple[Segment, ...]
     silences: tuple[Silence, ...]
+    prompt_version: str | None
+    """What the engine was told beforehand; None where nobody wrote it down."""
+
+    @property
+    def estimated(self) -> bool:
+        """The engine gave no times: those of the segments are reckoned."""
+        return any(segment.estimated for segment in self.segments)
 
 
 @dataclass(frozen=True, slots=True)

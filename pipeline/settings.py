@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
     whisper_model: str = "whisper-1"
+    transcription_chunk_seconds: int = Field(default=600, ge=60)
+    """Longer recordings are cut in silence, into parts of at most this length."""
+    transcription_parallelism: int = Field(default=6, ge=1, le=32)
+    """Parts of one recording that are transcribed side by side."""
 
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None

@@ -19,6 +19,7 @@ _OURS = (
     "MAX_",
     "AUDIO_",
     "PIPELINE_",
+    "TRANSCRIPTION_",
     "LEASE_",
     "DELIVERY_",
     "STOP_",

@@ -100,9 +100,8 @@ def make_settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)  # type: ignore[call-arg] # pydantic-settings' own
 
 
-@pytest.fixture
-def settings(
-    database_url: str, objects: ObjectsServer, whisper: StandIn, analyst: StandIn
+def settings_on(
+    *, database_url: str, objects: ObjectsServer, whisper_url: str, analyst_url: str
 ) -> Settings:
     """Everything set, the queue at an address where nobody answers."""
     return make_settings(
@@ -115,10 +114,23 @@ def settings(
         qstash_token=QSTASH_TOKEN,
         qstash_current_signing_key=CURRENT_KEY,
         qstash_next_signing_key=NEXT_KEY,
-        openai_base_url=f"{whisper.url}/v1",
+        openai_base_url=f"{whisper_url}/v1",
         openai_api_key="test-openai",
-        anthropic_base_url=analyst.url,
+        anthropic_base_url=analyst_url,
         anthropic_api_key="test-anthropic",
+    )
+
+
+@pytest.fixture
+def settings(
+    database_url: str, objects: ObjectsServer, whisper: StandIn, analyst: StandIn
+) -> Settings:
+    """The servers of this test run."""
+    return settings_on(
+        database_url=database_url,
+        objects=objects,
+        whisper_url=whisper.url,
+        analyst_url=analyst.url,
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.wording import plain
+from pipeline.language import AUTO, name_of
 from pipeline.session import Insight, TranscriptShown
 
 _CSS = """
 .talk { font-family: var(--st-font); color: var(--st-text-color); line-height: 1.7; }
-.line { display: grid; grid-template-columns: 3.2rem 1fr; gap: 0.6rem; padding: 0.1rem 0; }
+.line { display: grid; grid-template-columns: 3.6rem 1fr; gap: 0.6rem; padding: 0.1rem 0; }
 .time { opacity: 0.7; font-variant-numeric: tabular-nums; font-size: 0.85em;
         padding-top: 0.15em; }
 .suspect { border-left: 3px dotted var(--st-text-color); padding-left: 0.5rem; font-style: italic; }
@@ -37,6 +39,7 @@ export default function ({ data, parentElement }) {
     const time = document.createElement("span");
     time.className = "time";
     time.textContent = line.time;
+    if (line.estimated) time.title = "Estimated: the engine gave no times";
     const words = document.createElement("span");
     if (line.suspect) {
       words.className = "suspect";
@@ -57,9 +60,21 @@ export default function ({ data, parentElement }) {
 _talk = st.components.v2.component("rostrum_transcript", css=_CSS, js=_JS)
 
 
-def draw_transcript(transcript: TranscriptShown, insights: tuple[Insight, ...]) -> None:
-    """The whole talk, one line a segment."""
+def draw_transcript(
+    transcript: TranscriptShown, insights: tuple[Insight, ...], *, asked: str
+) -> None:
+    """The whole talk, one line a segment, under a line that says what it rests on."""
+    st.caption(plain(source_of(transcript, asked=asked)))
     _talk(data={"lines": lines_of(transcript, insights)}, key="transcript")
+
+
+def source_of(transcript: TranscriptShown, *, asked: str) -> str:
+    """Who heard it, in which language, and how good its times are."""
+    detected = ", as detected" if asked == AUTO else ""
+    prompt = f" with prompt {transcript.prompt_version}" if transcript.prompt_version else ""
+    times = " Times are estimated: this engine gives none." if transcript.estimated else ""
+    language = name_of(transcript.language)
+    return f"{language}{detected}. Heard by {transcript.engine}{prompt}.{times}"
 
 
 def lines_of(transcript: TranscriptShown, insights: tuple[Insight, ...]) -> list[dict[str, Any]]:
@@ -74,7 +89,8 @@ def lines_of(transcript: TranscriptShown, insights: tuple[Insight, ...]) -> list
         end = offset + len(segment.text)
         lines.append(
             {
-                "time": _clock(segment.start),
+                "time": ("≈ " if segment.estimated else "") + _clock(segment.start),
+                "estimated": segment.estimated,
                 "suspect": segment.suspect,
                 "parts": _parts(segment.text, offset, marks),
             }

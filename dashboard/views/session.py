@@ -192,7 +192,7 @@ def _draw_body(detail: SessionDetail) -> None:
     with left:
         st.subheader("Transcript")
         if detail.transcript:
-            draw_transcript(detail.transcript, detail.insights)
+            draw_transcript(detail.transcript, detail.insights, asked=detail.row.language)
         else:
             st.caption("There is no transcript yet.")
     with right:

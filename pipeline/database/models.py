@@ -181,6 +181,26 @@ class StoredTranscript(Base):
     segments: Mapped[list[dict[str, Any]]]
     silences: Mapped[list[dict[str, Any]]]
     created_at: Mapped[datetime]
+    prompt_version: Mapped[str | None]
+    """None where nobody wrote it down."""
+
+
+class StoredPart(Base):
+    """What Whisper heard in one part of a long recording, until the transcript is whole."""
+
+    __tablename__ = "transcript_parts"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    start_seconds: Mapped[float]
+    end_seconds: Mapped[float]
+    language: Mapped[str]
+    engine: Mapped[str]
+    prompt_version: Mapped[str]
+    segments: Mapped[list[dict[str, Any]]]
+    created_at: Mapped[datetime]
 
 
 class StoredAnalysis(Base):

@@ -189,6 +189,7 @@ def _transcript(db: Session, found: Row[Any]) -> TranscriptShown | None:
         duration_seconds=row.duration_seconds,
         segments=from_json(Segment, row.segments),
         silences=from_json(Silence, row.silences),
+        prompt_version=row.prompt_version,
     )
 
 

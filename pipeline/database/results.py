@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from pipeline.database import sessions
 from pipeline.database.leases import Lease, guard
 from pipeline.database.models import (
     Insight,
@@ -49,8 +50,10 @@ def keep_transcript(db: Session, lease: Lease, transcript: Transcript, *, now: d
             segments=to_json(Segment, transcript.segments),
             silences=to_json(Silence, transcript.silences),
             created_at=now,
+            prompt_version=transcript.prompt_version,
         )
     )
+    sessions.drop_parts(db, lease.session_id)
     db.execute(update(Run).where(Run.id == lease.run_id).values(transcript_id=transcript_id))
     db.execute(
         update(SpeakingSession)
@@ -68,6 +71,7 @@ def transcript_of(db: Session, transcript_id: UUID) -> Transcript:
         duration=row.duration_seconds,
         engine=row.engine,
         silences=from_json(Silence, row.silences),
+        prompt_version=row.prompt_version,
     )
 
 

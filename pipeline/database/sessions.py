@@ -30,6 +30,7 @@ from pipeline.database.models import (
     Run,
     SessionEvent,
     SpeakingSession,
+    StoredPart,
     StoredTranscript,
     new_id,
 )
@@ -232,12 +233,19 @@ def mark_queued(db: Session, run_id: UUID, *, message_id: str | None, now: datet
 
 
 def stamp_audio_deleted(db: Session, session_id: UUID, *, now: datetime) -> None:
-    """The recording is gone from storage."""
+    """The recording is gone from storage; parts of a transcript will never be a whole."""
     db.execute(
         update(S)
         .where(S.id == session_id, S.audio_deleted_at.is_(None))
         .values(audio_deleted_at=now)
     )
+    drop_parts(db, session_id)
+
+
+def drop_parts(db: Session, session_id: UUID) -> None:
+    """Delete what was heard of a session part by part, in all its runs."""
+    runs = select(Run.id).where(Run.session_id == session_id)
+    db.execute(delete(StoredPart).where(StoredPart.run_id.in_(runs)))
 
 
 def remove(db: Session, session_id: UUID) -> str | None:

@@ -132,8 +132,10 @@ class QuoteIndex:
         )
 
     def _time(self, token: Token, position: int, *, at: Literal["start", "end"]) -> float | None:
-        """When a word is spoken: by its own time, else by its segment's."""
+        """When a word is spoken: by its own time, else by its segment's if that was heard."""
         segment = self._segments[position]
+        if segment.estimated:
+            return None
         heard = word_at(segment, token.start - self._begins[position])
         time: float | None = getattr(heard or segment, at)
         return time

@@ -6,6 +6,7 @@ Times are seconds from the start of the recording. A model may answer without ti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -30,6 +31,8 @@ class Segment:
     suspect: bool = False
     """The engine was unsure here: nothing may rest on this segment alone."""
     words: tuple[Word, ...] = ()
+    estimated: bool = False
+    """The engine gave no times: these are reckoned from the measured speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Silence:
         return self.end - self.start
 
 
+def silent_seconds(silences: Iterable[Silence], start: float, end: float) -> float:
+    """How much of a stretch is silent."""
+    return sum(max(0.0, min(s.end, end) - max(s.start, start)) for s in silences)
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """What was said in one recording."""
@@ -57,6 +65,8 @@ class Transcript:
     engine: str
     """The model that wrote it."""
     silences: tuple[Silence, ...] = field(default=())
+    prompt_version: str | None = None
+    """What the engine was told beforehand; None where nobody wrote it down."""
 
     @property
     def text(self) -> str:
@@ -68,3 +78,24 @@ class Transcript:
         """Whether every word carries its time."""
         words = [word for segment in self.segments for word in segment.words]
         return bool(words) and all(w.start is not None and w.end is not None for w in words)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPart:
+    """What was said in one stretch of a recording that was heard by itself."""
+
+    number: int
+    """From 0."""
+    start: float
+    end: float
+    """Seconds in the recording."""
+    segments: tuple[Segment, ...]
+    """Their times are those of the whole recording; their numbers count within the part."""
+    language: str
+    engine: str
+    prompt_version: str
+
+    @property
+    def text(self) -> str:
+        """The segments joined by single spaces."""
+        return " ".join(segment.text for segment in self.segments)

@@ -47,13 +47,20 @@ class Live:
         )
 
     def process(
-        self, session_id: UUID | str, run_id: UUID | None = None, *, retried: int = 0
+        self,
+        session_id: UUID | str,
+        run_id: UUID | None = None,
+        *,
+        retried: int = 0,
+        timeout: float = 30,
     ) -> httpx2.Response:
         """Deliver a session's message as the queue would."""
         body = message(session_id, run_id)
         token = signed(body, f"{self.url}/api/internal/process")
         headers = {"Upstash-Signature": token, "Upstash-Retried": str(retried)}
-        return self.client.post("/api/internal/process", content=body, headers=headers)
+        return self.client.post(
+            "/api/internal/process", content=body, headers=headers, timeout=timeout
+        )
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged so far; each line is JSON."""

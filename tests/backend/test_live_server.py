@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import pytest
 
 from tests.backend.api import problem
 from tests.backend.live import Live, eventually, running_backend
+from tests.recordings import SAMPLE, encoded, speech
 from tests.standins import StandIn
 from tests.talks import tone, verbose_json
 from tests.world import World, message, signed
@@ -89,6 +91,22 @@ def test_a_large_upload_is_streamed_through_not_held(live: Live) -> None:
     assert answer.status_code == 201
     assert answer.json()["durationSeconds"] == 55 * 60
     assert live.peak_megabytes - before < 40
+
+
+def test_a_worker_holds_neither_the_recording_nor_its_copy(world: World, live: Live) -> None:
+    """Twelve minutes of sound are fetched, decoded in a child, cut, and sent in parts."""
+    live.process(live.upload(tone(3)).json()["id"])
+    before = live.peak_megabytes
+    recording = encoded("wav 16 bit", np.tile(speech(SAMPLE), 8))
+    assert len(recording) > 110 << 20
+
+    session = live.upload(recording).json()
+    live.process(session["id"], timeout=110)
+
+    assert live.peak_megabytes - before < 40
+    done = shown(live, session["id"])
+    assert done["status"] == "COMPLETED"
+    assert len(world.whisper.calls()) == 1 + 2, "it was sent in parts"
 
 
 def test_a_body_that_is_longer_than_it_says_is_not_what_was_signed(live: Live) -> None:

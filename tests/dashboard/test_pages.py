@@ -13,7 +13,7 @@ from pipeline import review
 from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.status import Scope, Status
 from tests.dashboard.screen import Open, point_at, words
-from tests.talks import tone, verbose_json
+from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
 
 
@@ -113,6 +113,22 @@ def test_a_completed_session_shows_strengths_focus_insights_and_what_judged_them
     assert "Audio deleted" in seen
 
 
+def test_a_transcript_says_who_heard_it_in_which_language_and_how_good_its_times_are(
+    world: World, screen: Open
+) -> None:
+    untimed = world.with_settings(whisper_model="gpt-transcribe")
+    world.says({"text": " ".join(LINES), "languages": [{"code": "en"}]})
+    session_id = untimed.complete(audio=tone(40), language="auto")
+
+    seen = words(screen("session", id=str(session_id)))
+
+    assert "English, as detected. Heard by gpt-transcribe with prompt fillers-" in seen
+    assert "Times are estimated" in seen
+    transcript = world.detail(session_id).transcript
+    assert transcript is not None
+    assert {line["time"][0] for line in lines_of(transcript, ())} == {"≈"}
+
+
 def test_a_session_that_waits_shows_that_it_waits(world: World, screen: Open) -> None:
     page = screen("session", id=str(world.upload()))
 
@@ -189,7 +205,7 @@ def test_deleting_asks_first_and_then_leaves_nothing(world: World, screen: Open)
 
 def test_hostile_words_are_shown_as_words(world: World, screen: Open) -> None:
     hostile = "**bold** $x$ :red[danger] <script>alert(1)</script> [a](http://x) ![i](y)"
-    world.says(verbose_json(tuple(f"um {hostile} um like this and that" for _ in range(6))))
+    world.says(verbose_json(tuple(f"um {hostile} um like this and that {n}" for n in range(6))))
     session_id = world.complete(title=hostile)
 
     page = screen("session", id=str(session_id))

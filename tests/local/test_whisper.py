@@ -18,8 +18,8 @@ import pytest
 from openai.types.audio import TranscriptionVerbose
 
 from local.demo import word_error_rate
-from local.language_names import ENGLISH_NAMES
 from local.speech_model import RATE, decode
+from pipeline.speech.languages import ENGLISH_NAMES
 from tests.standins import MODELS, StandIn, running
 from tests.talks import encode, tone
 

@@ -1,4 +1,4 @@
-"""The languages that Whisper knows, by the code that a caller sends and the name it gets back."""
+"""The languages that Whisper knows: the code that a caller sends, and the name it gets back."""
 
 from __future__ import annotations
 

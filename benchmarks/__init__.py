@@ -1,0 +1,1 @@
+"""Measurements that `docs/performance.md` quotes, each by a command that prints its table."""

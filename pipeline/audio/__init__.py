@@ -1,0 +1,36 @@
+"""Recordings as files: what is in them, one levelled copy, their silence, and their parts.
+
+Decoding is the judge: what FFmpeg cannot decode is not audio, whatever its name says. It runs
+in a bounded child process, so that hostile media can cost only that child.
+"""
+
+from __future__ import annotations
+
+from pipeline.audio.decoder import cut, normalise, probe
+from pipeline.audio.parts import Part, plan
+from pipeline.decoding.recording import (
+    BIT_RATE,
+    CONTENT_TYPE,
+    FILE_NAME,
+    RATE,
+    SHORTEST_SILENCE_SECONDS,
+    Lull,
+    Normalised,
+    Probe,
+)
+
+__all__ = [
+    "BIT_RATE",
+    "CONTENT_TYPE",
+    "FILE_NAME",
+    "RATE",
+    "SHORTEST_SILENCE_SECONDS",
+    "Lull",
+    "Normalised",
+    "Part",
+    "Probe",
+    "cut",
+    "normalise",
+    "plan",
+    "probe",
+]

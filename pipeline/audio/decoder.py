@@ -1,0 +1,196 @@
+"""The parent's side: start a bounded child, wait for it, and take its answer with care.
+
+A child that crashes, hangs, or asks for too much was given a recording that is none. Only one
+that could not even begin is our own trouble.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.audio.parts import Part
+from pipeline.decoding.child import READY
+from pipeline.decoding.confinement import Bounds
+from pipeline.decoding.recording import BIT_RATE, Cut, Measured, Normalised, Probe, Refusal
+from pipeline.errors import AudioTooLong, EmptyAudio, RostrumError, UnsupportedAudio
+
+ROOT = Path(__file__).parents[2]
+MEMORY_BYTES = 1 << 30
+"""Of address space; decoding and levelling take a third of it."""
+PROBE_SECONDS = 20
+"""Of processor time; a probe takes 0.2, or 2 where it must read 200 MB."""
+SLOWEST_SPEED = 30
+"""Times real time on one core; usual is more than 100 (docs/performance.md)."""
+PATIENCE = 4
+"""A machine that is busy may take so many times the processor time."""
+ANSWER_BYTES = 16 << 20
+"""Two hours in which every second word is followed by a pause take less than one."""
+
+_probes = threading.BoundedSemaphore(4)
+_normalisations = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+"""So many children at once: uploads do not wait for long recordings."""
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+def probe(audio: BinaryIO | Path, *, max_seconds: float) -> Probe:
+    """Decode the beginning and measure the length; leaves a file object at its beginning.
+
+    Raises:
+        EmptyAudio: no bytes, or no sound of any length.
+        UnsupportedAudio: not audio that we can decode.
+        AudioTooLong: longer than `max_seconds`.
+    """
+    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES)
+    with _descriptor_of(audio) as source, _probes:
+        return ask(Probe, "probe", source, bounds=bounds, max_seconds=max_seconds)
+
+
+def normalise(source: Path, target: Path, *, max_seconds: float) -> Normalised:
+    """Write the recording as compact mono speech and measure its silence, in one pass.
+
+    Raises:
+        EmptyAudio, UnsupportedAudio, AudioTooLong: as `probe`.
+    """
+    bounds = Bounds(
+        MEMORY_BYTES,
+        PROBE_SECONDS + int(max_seconds / SLOWEST_SPEED),
+        ANSWER_BYTES + int(2 * max_seconds * BIT_RATE / 8),
+    )
+    with source.open("rb") as recording, target.open("wb") as made, _normalisations:
+        found = ask(
+            Measured,
+            "normalise",
+            recording.fileno(),
+            bounds=bounds,
+            target=made.fileno(),
+            max_seconds=max_seconds,
+        )
+    return Normalised(target, found.duration, found.silences, found.lulls)
+
+
+def cut(speech: Normalised, parts: Sequence[Part], folder: Path) -> tuple[Path, ...]:
+    """Write each part of normalised speech to a file of its own in `folder`.
+
+    Raises:
+        UnsupportedAudio: it is not what `normalise` wrote.
+    """
+    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES + speech.path.stat().st_size)
+    made = tuple(folder / f"part-{part.number}.ogg" for part in parts)
+    with ExitStack() as opened:
+        source = opened.enter_context(speech.path.open("rb"))
+        targets = [opened.enter_context(path.open("wb")).fileno() for path in made]
+        spans = [(part.start, part.end) for part in parts]
+        ask(Cut, "cut", source.fileno(), bounds=bounds, targets=targets, spans=spans)
+    return made
+
+
+@contextmanager
+def _descriptor_of(audio: BinaryIO | Path) -> Iterator[int]:
+    """An open file with the recording in it; one that is only in memory is written out."""
+    if isinstance(audio, Path):
+        with audio.open("rb") as opened:
+            yield opened.fileno()
+        return
+    try:
+        audio.flush()
+        number = audio.fileno()
+    except OSError:
+        with tempfile.TemporaryFile() as copy:
+            audio.seek(0)
+            shutil.copyfileobj(audio, copy)
+            copy.flush()
+            yield copy.fileno()
+    else:
+        yield number
+    audio.seek(0)
+
+
+def ask(
+    kind: type[Answer],
+    job: Literal["probe", "normalise", "cut"],
+    source: int,
+    *,
+    bounds: Bounds,
+    **arguments: Any,
+) -> Answer:
+    """Run one job in a child that has these bounds, and wait for it.
+
+    Raises:
+        EmptyAudio, UnsupportedAudio, AudioTooLong: as `probe`.
+        OSError, RuntimeError: the child could not begin.
+    """
+    asked = {
+        "job": job,
+        "parent": os.getpid(),
+        "bounds": asdict(bounds),
+        "arguments": arguments,
+    }
+    written = [arguments["target"]] if "target" in arguments else arguments.get("targets", ())
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
+        child = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", "-s", "-m", "pipeline.decoding.child", json.dumps(asked)],
+            stdin=source,
+            stdout=answer,
+            stderr=complaint,
+            pass_fds=written,
+            # Nothing of ours: no keys, no addresses.
+            env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        )
+        try:
+            child.wait(bounds.cpu_seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            # It counts as one that died.
+            log.warning("decoder_hung", extra={"job": job})
+        finally:
+            child.kill()
+            status = child.wait()
+        if status:
+            log.warning("decoder_died", extra={"job": job, "exit_status": status})
+        answer.seek(0)
+        ready, _, found = answer.read(ANSWER_BYTES).partition(b"\n")
+        if ready != READY.encode():
+            complaint.seek(0)
+            words = complaint.read(4096).decode(errors="replace")
+            raise RuntimeError(f"The decoding child did not start: {words}")
+    return _read(kind, found, arguments)
+
+
+def _read(kind: type[Answer], found: bytes, arguments: Mapping[str, Any]) -> Answer:
+    """The child's answer, or its refusal as our error; what is neither came from no recording."""
+    try:
+        told: Any = json.loads(found)
+        if isinstance(told, dict) and "refused" in told:
+            raise _refusal(Refusal(told["refused"]), arguments)
+        return TypeAdapter(kind).validate_python(told)
+    except (ValueError, ValidationError) as error:
+        raise UnsupportedAudio from error
+
+
+def _refusal(why: Refusal, arguments: Mapping[str, Any]) -> RostrumError:
+    match why:
+        case Refusal.EMPTY:
+            return EmptyAudio()
+        case Refusal.TOO_LONG:
+            minutes = arguments["max_seconds"] / 60
+            return AudioTooLong(f"The recording is longer than {minutes:.0f} minutes.")
+        case Refusal.NO_TRACK:
+            return UnsupportedAudio("The file has no audio track.")
+        case Refusal.UNREADABLE:
+            return UnsupportedAudio()

@@ -1,0 +1,1 @@
+"""What runs in the decoding child and nowhere else; `pipeline.audio` starts it."""
