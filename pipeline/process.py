@@ -258,8 +258,8 @@ def _analyze(work: _Work, transcript: Transcript) -> None:
 def _complete(work: _Work, transcript: Transcript) -> None:
     """Metrics, insights, profile, outcome and status: all in one transaction, or none."""
     _enter(work, Stage.STORING)
-    measurement = measure(transcript)
     services, lease = work.services, work.lease
+    measurement = measure(transcript, services.settings.bands)
     with transaction(services.engine) as db:
         results.publish_results(db, lease, measurement)
         leases.complete(db, lease, now=services.now())

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from pipeline.speech.fillers import Moment
-from pipeline.speech.metrics import Metric
+from pipeline.speech.metric import Metric
 from pipeline.speech.quotes import LocatedQuote
 from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ConfigurationMissing
+from pipeline.speech.bands import DEFAULT_BANDS, Bands
 
 # The official development server's published defaults: anyone can sign with these.
 PUBLIC_SIGNING_KEYS = frozenset(
@@ -89,6 +90,14 @@ class Settings(BaseSettings):
     """How long the work under way may go on once the server is told to stop."""
     queue_retry_delay: str = "min(600000, 15000 * pow(4, retried))"
     """Milliseconds before the next delivery, as an expression that QStash understands."""
+
+    metric_bands: Bands | None = None
+    """Bands of the metrics that differ from those of `pipeline/speech/bands.py`, as JSON."""
+
+    @property
+    def bands(self) -> Bands:
+        """Which figures read as good."""
+        return self.metric_bands or DEFAULT_BANDS
 
     @property
     def max_upload_bytes(self) -> int:

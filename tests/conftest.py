@@ -25,6 +25,7 @@ _OURS = (
     "STOP_",
     "TRANSCRIPTION_",
     "QUEUE_",
+    "METRIC_",
     "AWS_",
     "DATA_DIR",
 )

@@ -21,13 +21,13 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "m
 # The import order inside pipeline: a module may import only from those above it.
 ORDER = (
     "errors",
+    "speech",
     "settings",
     "status",
     "retry_after",
     "watch",
     "workspace",
     "plain_text",
-    "speech",
     "language",
     "finding",
     "session",

@@ -215,6 +215,8 @@ class StoredAnalysis(Base):
     """Why rates are missing, where they are."""
     summary: Mapped[str]
     focus_next: Mapped[str]
+    focus_key: Mapped[str | None]
+    """The pattern or metric that the focus is about; absent where it cannot be told."""
     intent_label: Mapped[str]
     strengths: Mapped[list[dict[str, Any]]]
     findings: Mapped[list[dict[str, Any]]]
@@ -275,6 +277,10 @@ class StoredMetric(Base):
     band: Mapped[str | None]
     basis: Mapped[str]
     moments: Mapped[list[dict[str, Any]]]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    """The band's limits when it was measured."""
+    series: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
 
 
 class PatternProfile(Base):

@@ -33,7 +33,7 @@ from pipeline.session import (
 )
 from pipeline.session import Insight as InsightShown
 from pipeline.speech.fillers import Moment
-from pipeline.speech.metrics import Metric
+from pipeline.speech.metric import Metric, Point
 from pipeline.speech.quotes import LocatedQuote
 from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
@@ -231,6 +231,9 @@ def _metrics(db: Session, run_id: UUID | None) -> tuple[Metric, ...]:
             band=row.band,
             basis=row.basis,
             moments=from_json(Moment, row.moments),
+            low=row.low,
+            high=row.high,
+            series=from_json(Point, row.series),
         )
         for row in rows
     )

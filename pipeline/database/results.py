@@ -23,7 +23,7 @@ from pipeline.database.models import (
 from pipeline.database.stored import from_json, to_json
 from pipeline.finding import Dropped, Finding, Judgement, ProvenStrength
 from pipeline.speech.fillers import Moment
-from pipeline.speech.metrics import Measurement
+from pipeline.speech.metric import Measurement, Point
 from pipeline.speech.quotes import LocatedQuote
 from pipeline.speech.transcript import Segment, Silence, Transcript
 from pipeline.speech.words import count_words
@@ -141,6 +141,9 @@ def publish_results(db: Session, lease: Lease, measurement: Measurement) -> None
                     "band": metric.band,
                     "basis": metric.basis,
                     "moments": to_json(Moment, metric.moments),
+                    "low": metric.low,
+                    "high": metric.high,
+                    "series": to_json(Point, metric.series),
                 }
                 for metric in measurement.metrics
             ],

@@ -11,10 +11,10 @@ from pipeline.speech.habits import (
     INTENSIFIERS,
     LONG_SENTENCE_WORDS,
     VAGUE,
-    commonest_opener,
     moments_of,
+    opener_of,
     repeats_in,
-    sentence_lengths,
+    spoken_sentences,
 )
 from pipeline.speech.transcript import Transcript
 
@@ -26,7 +26,7 @@ def count_pattern(pattern_key: str, transcript: Transcript) -> int | None:
 
 
 def _openers(talk: Talk) -> int:
-    opener = commonest_opener(talk.text)
+    opener = opener_of(spoken_sentences(talk))
     return opener.sentences if opener else 0
 
 
@@ -42,6 +42,6 @@ _COUNTERS: Mapping[str, Callable[[Talk], int]] = {
     "vocabulary.limited_connectors": lambda talk: sum(key in BASIC_CONNECTORS for key in talk.keys),
     "structure.same_openers": _openers,
     "structure.run_ons": lambda talk: sum(
-        length > LONG_SENTENCE_WORDS for length in sentence_lengths(talk.text)
+        len(words) > LONG_SENTENCE_WORDS for _, words in spoken_sentences(talk)
     ),
 }

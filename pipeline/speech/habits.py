@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.speech.fillers import SOUNDS, Moment, Talk
-from pipeline.speech.words import sentences_of, tokens_of
+from pipeline.speech.transcript import Segment, Transcript
 
 HEDGES = (
     ("maybe",),
@@ -81,34 +81,51 @@ def moments_of(
 
 
 def repeats_in(talk: Talk) -> tuple[Moment, ...]:
-    """Words said twice in a row, filler sounds apart, and restarts by "I mean"."""
-    spoken = [i for i, key in enumerate(talk.keys) if key not in SOUNDS]
-    doubled = [
-        talk.moment("repeat", first, second + 1)
-        for first, second in pairwise(spoken)
-        if talk.keys[first] == talk.keys[second] and not talk.keys[first].isdigit()
-    ]
-    restarts = [talk.moment("restart", i, i + 2) for i in talk.find(("i", "mean"))]
-    return tuple(sorted([*doubled, *restarts], key=lambda moment: moment.start_offset))
+    """Words said twice in a row, and restarts by "I mean", in order.
+
+    A repeat is w(i) = w(i+1) within a sentence, filler sounds between them apart; numbers are
+    read out digit by digit and are none. A restart is an "I mean" that breaks off what a sentence
+    had begun: a mark, a pause or a filler stands before it. Toastmasters' Ah-Counter counts both.
+    """
+    found = []
+    for sentence in talk.sentences:
+        spoken = [i for i in sentence if talk.keys[i] not in SOUNDS]
+        found += [
+            talk.moment("repeat", first, second + 1)
+            for first, second in pairwise(spoken)
+            if talk.keys[first] == talk.keys[second] and not talk.keys[first].isdigit()
+        ]
+        found += [
+            talk.moment("restart", first, second + 1)
+            for first, second in pairwise(spoken[1:])
+            if (talk.keys[first], talk.keys[second]) == ("i", "mean")
+            and talk.has_edge_before(first)
+        ]
+    return tuple(sorted(found, key=lambda moment: moment.start_offset))
 
 
-def sentence_lengths(text: str) -> list[int]:
-    """Words in each sentence, filler sounds left out; sentences of sounds alone do not count."""
-    lengths = [
-        sum(token.key not in SOUNDS for token in tokens_of(sentence))
-        for sentence in sentences_of(text)
+def spoken_sentences(talk: Talk) -> list[tuple[range, list[str]]]:
+    """Each sentence with its words, filler sounds left out; one of sounds alone is none."""
+    held = [
+        (sentence, [talk.keys[i] for i in sentence if talk.keys[i] not in SOUNDS])
+        for sentence in talk.sentences
     ]
-    return [length for length in lengths if length]
+    return [(sentence, words) for sentence, words in held if words]
 
 
 def commonest_opener(text: str) -> Opener | None:
     """The commonest first word of sentences; None where there is no sentence."""
-    firsts: Counter[str] = Counter()
-    for sentence in sentences_of(text):
-        spoken = [token.key for token in tokens_of(sentence) if token.key not in SOUNDS]
-        if spoken:
-            firsts[spoken[0]] += 1
+    return opener_of(spoken_sentences(_read(text)))
+
+
+def opener_of(sentences: list[tuple[range, list[str]]]) -> Opener | None:
+    """The commonest first word of a prepared talk's sentences; None where there is none."""
+    firsts = Counter(words[0] for _, words in sentences)
     if not firsts:
         return None
     word, count = firsts.most_common(1)[0]
     return Opener(word, count, firsts.total())
+
+
+def _read(text: str) -> Talk:
+    return Talk(Transcript((Segment(0, text),), "en", 0.0, "text"))
