@@ -238,7 +238,15 @@ class Insight(Base):
     """One habit found by a completed run."""
 
     __tablename__ = "insights"
-    __table_args__ = (UniqueConstraint("run_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "position"),
+        # All that a profile reads of an insight, so that thousands of them cost no heap access.
+        Index(
+            "ix_insights_profile",
+            "run_id",
+            postgresql_include=["pattern_key", "counted", "frequency"],
+        ),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))

@@ -25,9 +25,16 @@ def upgrade() -> None:
         ),
     )
     op.add_column("analyses", sa.Column("focus_key", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_insights_profile",
+        "insights",
+        ["run_id"],
+        postgresql_include=["pattern_key", "counted", "frequency"],
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_insights_profile", table_name="insights")
     op.drop_column("analyses", "focus_key")
     op.drop_column("metrics", "series")
     op.drop_column("metrics", "high")
