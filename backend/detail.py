@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from backend.schemas import Out, SessionOut, session_out
+from backend.schemas import FollowUpOut, Out, SessionOut, session_out
 from pipeline.session import (
     Event,
     Example,
@@ -146,6 +146,14 @@ class MomentOut(Out):
     end_offset: int
 
 
+class PointOut(Out):
+    """The value of one window of a series, in seconds of the talk."""
+
+    start: float
+    end: float
+    value: float
+
+
 class MetricOut(Out):
     """One figure, and what it rests on."""
 
@@ -158,6 +166,9 @@ class MetricOut(Out):
     formula_version: str
     band: str | None
     basis: str
+    low: float | None = Field(description="The band's lower limit; null: it has none.")
+    high: float | None
+    series: list[PointOut] = Field(description="The value over time, where it has one.")
     moments: list[MomentOut]
 
     @classmethod
@@ -227,12 +238,19 @@ class SessionDetailOut(SessionOut):
 
     summary: str | None
     focus_next: str | None
+    focus_key: str | None = Field(
+        description="The pattern key or metric that the focus is about; null: cannot be told."
+    )
+    last_focus: FollowUpOut | None
     intent_label: str | None
     transcript: TranscriptOut | None
     strengths: list[StrengthOut]
     insights: list[InsightOut]
     metrics: list[MetricOut]
     metrics_note: str | None
+    metrics_rest_on: str | None = Field(
+        description="One line: the engine, and how much of the talk it could hear."
+    )
     runs: list[RunOut]
     events: list[EventOut]
 
@@ -245,12 +263,15 @@ class SessionDetailOut(SessionOut):
             **{name: getattr(short, name) for name in SessionOut.model_fields},
             summary=detail.summary,
             focus_next=detail.focus_next,
+            focus_key=detail.focus_key,
+            last_focus=FollowUpOut.model_validate(detail.last_focus) if detail.last_focus else None,
             intent_label=detail.intent_label,
             transcript=TranscriptOut.model_validate(heard) if heard else None,
             strengths=[StrengthOut.of(strength) for strength in detail.strengths],
             insights=[InsightOut.of(insight) for insight in detail.insights],
             metrics=[MetricOut.of(metric) for metric in detail.metrics],
             metrics_note=detail.metrics_note,
+            metrics_rest_on=heard.rests_on if heard else None,
             runs=[RunOut.of(run) for run in detail.runs],
             events=[EventOut.of(event) for event in detail.events],
         )

@@ -190,6 +190,40 @@ class PatternOut(Out):
     trend: str | None
 
 
+class FollowUpOut(Out):
+    """What became of a focus in the learner's next session."""
+
+    session_id: UUID = Field(description="Whose focus it was.")
+    at: datetime
+    focus: str
+    key: str = Field(description="The pattern key or metric that it was about.")
+    label: str
+    unit: str
+    before: float
+    now: float | None = Field(description="Null: not among the findings this time.")
+    outcome: Literal["improved", "same", "worse", "not_seen"]
+
+
+class TrendPointOut(Out):
+    """A metric in one session."""
+
+    session_id: UUID
+    at: datetime
+    value: float
+
+
+class MetricTrendOut(Out):
+    """A metric over the newest sessions, oldest first; at least three of them."""
+
+    name: str
+    label: str
+    unit: str
+    low: float | None
+    high: float | None
+    own_median: float = Field(description="What is usual for this learner.")
+    points: list[TrendPointOut]
+
+
 class ProfileOut(Out):
     """A learner's patterns, most widespread first."""
 
@@ -198,6 +232,10 @@ class ProfileOut(Out):
     words_total: int
     minutes_total: float
     patterns: list[PatternOut]
+    focuses: list[FollowUpOut] = Field(
+        description="What became of each focus, newest first, where that can be told."
+    )
+    trends: list[MetricTrendOut]
 
 
 class ExportOut(Out):

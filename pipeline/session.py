@@ -13,8 +13,11 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
+from pipeline.focus import FollowUp
+from pipeline.progress import MetricTrend, TrendPoint
 from pipeline.speech.fillers import Moment
-from pipeline.speech.metric import Metric
+from pipeline.speech.metric import Metric, Point
+from pipeline.speech.metrics import rests_on
 from pipeline.speech.quotes import LocatedQuote
 from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
@@ -23,17 +26,21 @@ __all__ = [
     "Event",
     "Example",
     "Failure",
+    "FollowUp",
     "Insight",
     "Metric",
+    "MetricTrend",
     "Moment",
     "Page",
     "PatternStanding",
+    "Point",
     "Profile",
     "RunRecord",
     "SessionDetail",
     "SessionRow",
     "StrengthShown",
     "TranscriptShown",
+    "TrendPoint",
 ]
 
 Example: TypeAlias = LocatedQuote
@@ -104,6 +111,12 @@ class TranscriptShown:
     def estimated(self) -> bool:
         """The engine gave no times: those of the segments are reckoned."""
         return any(segment.estimated for segment in self.segments)
+
+    @property
+    def rests_on(self) -> str:
+        """One line on what the figures rest on."""
+        has_times = any(segment.words for segment in self.segments)
+        return rests_on(self.engine, self.segments, has_times=has_times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +194,10 @@ class SessionDetail:
     transcript: TranscriptShown | None
     summary: str | None
     focus_next: str | None
+    focus_key: str | None
+    """The pattern or metric that the focus is about, where code could tell."""
+    last_focus: FollowUp | None
+    """What became of the focus of the learner's session before; None where it cannot be told."""
     intent_label: str | None
     strengths: tuple[StrengthShown, ...]
     insights: tuple[Insight, ...]
@@ -230,3 +247,7 @@ class Profile:
     words_total: int
     minutes_total: float
     patterns: tuple[PatternStanding, ...]
+    focuses: tuple[FollowUp, ...]
+    """What became of the newest sessions' focuses, newest first."""
+    trends: tuple[MetricTrend, ...]
+    """Metrics over the newest sessions; none below three."""

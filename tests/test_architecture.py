@@ -30,6 +30,8 @@ ORDER = (
     "plain_text",
     "language",
     "finding",
+    "focus",
+    "progress",
     "session",
     "database",
     "storage",

@@ -18,8 +18,11 @@ from pipeline.database.models import (
     StoredMetric,
     StoredTranscript,
 )
+from pipeline.database.progress import spoken
 from pipeline.database.stored import from_json
 from pipeline.finding import ProvenStrength
+from pipeline.focus import FollowUp
+from pipeline.progress import follow_ups, trends
 from pipeline.session import (
     Event,
     Failure,
@@ -39,6 +42,8 @@ from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 S = SpeakingSession
+TREND_SESSIONS = 20
+"""How far back a learner's progress is shown."""
 
 
 def _rows() -> Select[Any]:
@@ -158,6 +163,8 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         transcript=_transcript(db, found),
         summary=shown.summary if shown else None,
         focus_next=shown.focus_next if shown else None,
+        focus_key=shown.focus_key if shown else None,
+        last_focus=_last_focus(db, found) if shown else None,
         intent_label=shown.intent_label if shown else None,
         strengths=tuple(
             StrengthShown(strength.text, strength.quote)
@@ -169,6 +176,13 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         runs=_runs(db, session_id),
         events=_events(db, session_id),
     )
+
+
+def _last_focus(db: Session, found: Row[Any]) -> FollowUp | None:
+    """What became of the focus of the completed session before this one."""
+    until = (found.created_at, found.id)
+    told = follow_ups(spoken(db, found.learner_id, most=2, until=until))
+    return told[0] if told else None
 
 
 def _transcript(db: Session, found: Row[Any]) -> TranscriptShown | None:
@@ -319,6 +333,7 @@ SELECT count(*) AS sessions, coalesce(sum(t.word_count), 0) AS words,
 def profile(db: Session, learner_id: str) -> Profile:
     """A learner's patterns, most widespread first."""
     totals = db.execute(_TOTALS, {"learner": learner_id}).one()
+    recent = spoken(db, learner_id, most=TREND_SESSIONS)
     rows = db.scalars(
         select(PatternProfile)
         .where(PatternProfile.learner_id == learner_id)
@@ -349,4 +364,6 @@ def profile(db: Session, learner_id: str) -> Profile:
             )
             for row in rows
         ),
+        focuses=follow_ups(recent),
+        trends=trends(recent),
     )

@@ -22,6 +22,7 @@ from pipeline.database.models import (
 )
 from pipeline.database.stored import from_json, to_json
 from pipeline.finding import Dropped, Finding, Judgement, ProvenStrength
+from pipeline.focus import focus_key
 from pipeline.speech.fillers import Moment
 from pipeline.speech.metric import Measurement, Point
 from pipeline.speech.quotes import LocatedQuote
@@ -120,6 +121,7 @@ def publish_results(db: Session, lease: Lease, measurement: Measurement) -> None
     analysis = db.get_one(StoredAnalysis, lease.run_id)
     analysis.metrics_note = measurement.note
     findings = from_json(Finding, analysis.findings)
+    analysis.focus_key = focus_key(analysis.focus_next, findings)
     if findings:
         db.execute(
             insert(Insight),
