@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from pipeline import language
 from pipeline.letter import Purpose
+from pipeline.review import Format
 from pipeline.session import SessionRow
 from pipeline.status import Scope, Status
 
@@ -78,6 +79,14 @@ class SessionsQuery(_In):
     q: Search | None = Field(None, description="Looks in titles and learner ids.")
     limit: int = Field(50, ge=1, le=100)
     cursor: str | None = Field(None, description="`nextCursor` of the page before.")
+
+
+class ExportQuery(_In):
+    """Which file to make of a session."""
+
+    format: Format = Field(
+        description="`markdown` and `html`: the learner's report; `json`: the session whole."
+    )
 
 
 class UploadIn(_In):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, File, Form, Header, Query, Request, Response, Upl
 from backend.dependencies import NoQuery, ServicesHeld, SessionId, note_session, problems
 from backend.detail import RunOut, SessionDetailOut
 from backend.schemas import (
+    ExportQuery,
     IdempotencyKey,
     Language,
     PageOut,
@@ -131,6 +132,37 @@ def list_sessions(services: ServicesHeld, query: Annotated[SessionsQuery, Query(
 def read(services: ServicesHeld, session_id: SessionId) -> SessionDetailOut:
     """A session with transcript, insights, metrics, runs and events."""
     return SessionDetailOut.of(review.session_detail(services, session_id))
+
+
+@router.get(
+    "/{id}/export",
+    summary="Export a session",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A file; the learner's report holds nothing that is for staff alone.",
+            "content": {
+                "text/markdown": {"schema": {"type": "string"}},
+                "text/html": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+            },
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+        },
+        **problems(404),
+    },
+)
+def export(
+    services: ServicesHeld, session_id: SessionId, query: Annotated[ExportQuery, Query()]
+) -> Response:
+    """The learner's report as Markdown or as a page to print, or the session whole as JSON."""
+    content = review.export_session(services, session_id, query.format)
+    name = query.format.file_name(session_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=query.format.media_type, headers=headers)
 
 
 @router.post(

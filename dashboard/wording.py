@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import string
 from datetime import UTC, datetime
 
+from pipeline.report import markdown
 from pipeline.session import SessionRow
 from pipeline.status import Stage, Status
 
@@ -30,12 +30,8 @@ STAGES = {
     Stage.STORING: "storing",
 }
 RULES_MODEL = "rostrum-rules"
-_ESCAPES = str.maketrans({character: f"\\{character}" for character in string.punctuation})
-
-
-def plain(text: str) -> str:
-    """Text that Markdown leaves as it is: no links, maths, colours, images or HTML."""
-    return " ".join(text.translate(_ESCAPES).split())
+plain = markdown.plain
+"""Text that Markdown leaves as it is: what is said in a talk is never markup."""
 
 
 def is_moving(row: SessionRow) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +13,9 @@ from pydantic.alias_generators import to_camel
 from pipeline.database import reading, sessions
 from pipeline.database.engine import transaction
 from pipeline.errors import InvalidInput, NotFound
+from pipeline.report.content import report_of
+from pipeline.report.markdown import as_markdown
+from pipeline.report.page import as_html
 from pipeline.services import Services
 from pipeline.session import Page, Profile, SessionDetail, SessionRow
 from pipeline.status import Status
@@ -121,6 +126,40 @@ def export_learner(services: Services, user_id: str) -> dict[str, Any]:
 
 _PROFILE = TypeAdapter(Profile)
 _DETAIL = TypeAdapter(SessionDetail)
+
+
+class Format(StrEnum):
+    """How a session is written down."""
+
+    MARKDOWN = "markdown"
+    """The learner's report, as text."""
+    HTML = "html"
+    """The learner's report, as a page to print."""
+    JSON = "json"
+    """The session whole, for machines."""
+
+    @property
+    def media_type(self) -> str:
+        """What HTTP calls it."""
+        return "application/json" if self is Format.JSON else f"text/{self}"
+
+    def file_name(self, session_id: UUID) -> str:
+        """Names the session's id only: titles and learners stay out of headers and folders."""
+        return f"session-{session_id}.{'md' if self is Format.MARKDOWN else self}"
+
+
+def export_session(services: Services, session_id: UUID, wanted: Format) -> str:
+    """One session as the content of a file.
+
+    Raises:
+        NotFound: no such session.
+    """
+    detail = session_detail(services, session_id)
+    if wanted is Format.JSON:
+        whole = _camel(_DETAIL.dump_python(detail, mode="json"))
+        return json.dumps(whole, indent=2, ensure_ascii=False)
+    report = report_of(detail)
+    return as_html(report) if wanted is Format.HTML else as_markdown(report)
 
 
 def _camel(value: Any) -> Any:

@@ -33,6 +33,7 @@ ORDER = (
     "focus",
     "progress",
     "session",
+    "report",
     "database",
     "storage",
     "decoding",

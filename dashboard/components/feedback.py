@@ -5,8 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.wording import length, plain
-from pipeline.session import Example, Insight, SessionDetail
+from pipeline.report.content import told
+from pipeline.session import Example, FollowUp, Insight, SessionDetail
 
+OUTCOME_ICONS = {"improved": "▲", "same": "●", "worse": "▽", "not_seen": "○"}
+"""Beside the words, which say the same."""
 SEVERITY_WORDS = {"high": "▲ High", "medium": "◆ Medium", "low": "▽ Low"}
 
 
@@ -23,6 +26,14 @@ def draw_summary(detail: SessionDetail) -> None:
         )
     if detail.focus_next:
         st.info(f"**Next focus:** {plain(detail.focus_next)}", icon=":material/flag:")
+    if detail.last_focus:
+        draw_follow_up(detail.last_focus)
+
+
+def draw_follow_up(focus: FollowUp) -> None:
+    """What a focus was, and what became of it."""
+    st.markdown(f"{OUTCOME_ICONS[focus.outcome]} **Last focus:** {plain(told(focus))}")
+    st.caption(plain(focus.focus))
 
 
 def draw_insights(insights: tuple[Insight, ...]) -> None:

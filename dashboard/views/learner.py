@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.access import Role, viewer
+from dashboard.components.progress import draw_focuses, draw_trends
 from dashboard.links import SESSION_PAGE, LearnerLink, SessionLink
 from dashboard.services import services
 from dashboard.wording import ago, plain, status_text
@@ -34,6 +35,8 @@ def page() -> None:
         return
     _draw_totals(profile)
     _draw_patterns(profile)
+    draw_focuses(profile)
+    draw_trends(profile)
     _draw_sessions(link.user_id)
     if viewer().may(Role.QA):
         _draw_export(link.user_id)

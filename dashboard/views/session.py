@@ -7,6 +7,7 @@ from uuid import UUID
 import streamlit as st
 
 from dashboard.access import Role, require, viewer
+from dashboard.components.exports import draw_exports
 from dashboard.components.failure import draw_error, draw_failure
 from dashboard.components.feedback import draw_insights, draw_summary
 from dashboard.components.measures import draw_measures
@@ -205,6 +206,8 @@ def _draw_body(detail: SessionDetail) -> None:
     if detail.summary is not None:
         st.subheader("Metrics")
         draw_measures(detail)
+        st.subheader("Export")
+        draw_exports(detail.row.id)
     st.subheader("Runs")
     draw_runs(detail.runs)
     st.subheader("Timeline")

@@ -22,7 +22,7 @@ def test_a_profile_adds_up_over_sessions(api: Api) -> None:
     assert fillers["sessionsSeen"] == 3
     assert fillers["occurrences"] > 3
     assert fillers["ratePer1000Words"] > 0
-    assert fillers["trend"] == "new"
+    assert fillers["trend"] == "persisting"
 
 
 def test_a_learner_without_a_completed_session_has_an_empty_profile(api: Api) -> None:

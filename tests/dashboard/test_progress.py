@@ -1,0 +1,58 @@
+"""Measures, focus, trends and exports on the pages."""
+
+from __future__ import annotations
+
+from dashboard.wording import length
+from tests.dashboard.screen import Open, words
+from tests.pipeline.test_profile import CLEAN
+from tests.talks import verbose_json
+from tests.world import World
+
+
+def test_a_session_offers_three_files(world: World, screen: Open) -> None:
+    page = screen("session", id=str(world.complete()))
+
+    offered = [element.proto.label for element in page.get("download_button")]
+    assert offered == ["Report for the learner", "Report as Markdown", "Everything as JSON"]
+
+
+def test_measures_show_their_band_and_lead_to_their_places(world: World, screen: Open) -> None:
+    session_id = world.complete()
+    page = screen("session", id=str(session_id))
+
+    table = next(t.value for t in page.dataframe if "Metric" in t.value.columns)
+    bands = dict(zip(table["Metric"], table["Band"], strict=True))
+    assert bands["Pace"].endswith("120–160")
+    assert bands["Fillers per minute"].endswith("(up to 5)")
+
+    page.selectbox(key="measures_moments_of").select("Fillers per minute").run()
+
+    assert not page.exception
+    fillers = next(m for m in world.detail(session_id).metrics if m.name == "fillers_per_minute")
+    for moment in fillers.moments:
+        assert f"{length(moment.start)} “{moment.text}”" in words(page)
+
+
+def test_the_next_session_and_the_learner_show_what_became_of_the_focus(
+    world: World, screen: Open
+) -> None:
+    world.complete("ann")
+    world.says(verbose_json(CLEAN))
+    second = world.complete("ann")
+
+    for page in (screen("session", id=str(second)), screen("learner", id="ann")):
+        assert "Last focus: Vague words: " in words(page).replace("*", "")
+        assert "better than last time" in words(page)
+
+
+def test_trends_of_metrics_are_shown_from_three_sessions_on(world: World, screen: Open) -> None:
+    for _ in range(2):
+        world.complete("ann")
+    assert not [box for box in screen("learner", id="ann").selectbox if box.key == "learner_trend"]
+
+    world.complete("ann")
+    page = screen("learner", id="ann")
+    page.selectbox(key="learner_trend").select("Hedges").run()
+
+    assert not page.exception
+    assert "n = 3 sessions" in words(page)
