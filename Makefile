@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 
-.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio bench-speech screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ lint: $(VENV)/.dev ## ruff: rules and format
 
 types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
+
+bench-speech: $(VENV)/.dev ## measure how long figures and profiles take
+	@$(BIN)/python -m tests.benchmarks.speech
 
 memory: $(VENV)/.dev ## what each part of a running stack holds
 	@$(BIN)/python -m local.stack memory

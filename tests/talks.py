@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import random
 from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
+
+from pipeline.speech.transcript import Segment, Silence, Transcript, Word
+from pipeline.speech.words import tokens_of
 
 RATE = 16_000
 LINES = (
@@ -97,3 +101,20 @@ def claude_message(text: str, **changed: Any) -> dict[str, Any]:
         "usage": {"input_tokens": 100, "output_tokens": 10},
         **changed,
     }
+
+
+def long_talk(*, hours: float, seed: int = 1) -> Transcript:
+    """A timed transcript of twelve-word sentences, about 150 words a minute, drawn from `LINES`."""
+    words = [token.key for token in tokens_of(" ".join(LINES))]
+    chance = random.Random(seed)  # noqa: S311 - the same talk each time, no secret
+    segments, silences, clock = [], [], 0.0
+    for index in range(int(hours * 750)):
+        said, begin = [], clock
+        for word in chance.choices(words, k=12):
+            said.append(Word(word, clock, clock + 0.3))
+            clock += 0.35
+        line = " ".join(word.text for word in said).capitalize() + "."
+        segments.append(Segment(index, line, begin, clock, False, tuple(said)))
+        silences.append(Silence(clock, clock + 0.6))
+        clock += 0.6
+    return Transcript(tuple(segments), "en", clock, "test", tuple(silences))
