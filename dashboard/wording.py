@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pipeline.report import markdown
+from pipeline.report.content import clock
 from pipeline.session import SessionRow
 from pipeline.status import Stage, Status
 
@@ -67,9 +68,7 @@ def exact(moment: datetime) -> str:
 
 def length(seconds: float | None) -> str:
     """`1:30`, or nothing where it is not known."""
-    if seconds is None:
-        return ""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    return clock(seconds) or ""
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.wording import plain
+from dashboard.wording import length, plain
 from pipeline.language import AUTO, name_of
 from pipeline.session import Insight, TranscriptShown
 
@@ -89,7 +89,7 @@ def lines_of(transcript: TranscriptShown, insights: tuple[Insight, ...]) -> list
         end = offset + len(segment.text)
         lines.append(
             {
-                "time": ("≈ " if segment.estimated else "") + _clock(segment.start),
+                "time": ("≈ " if segment.estimated else "") + length(segment.start),
                 "estimated": segment.estimated,
                 "suspect": segment.suspect,
                 "parts": _parts(segment.text, offset, marks),
@@ -113,7 +113,3 @@ def _parts(text: str, offset: int, marks: list[tuple[int, int, str]]) -> list[di
         cursor = last
     parts.append({"text": text[cursor:], "mark": ""})
     return parts
-
-
-def _clock(seconds: float | None) -> str:
-    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"

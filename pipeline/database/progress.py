@@ -26,6 +26,7 @@ _FIGURES = text("""
 SELECT run_id, name, label, unit, value, low, high, formula_version
   FROM metrics WHERE run_id = ANY(:runs)
 """)
+# As the profile counts them: see there.
 _COUNTS = text("""
 SELECT run_id, pattern_key, coalesce(max(counted), sum(frequency)) AS occurrences
   FROM insights WHERE run_id = ANY(:runs)
