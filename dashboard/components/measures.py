@@ -10,9 +10,9 @@ from pipeline.session import Metric, SessionDetail
 
 MOST_MOMENTS = 100
 BAND_WORDS = {
-    "within": "● within the band",
-    "below": "▽ below the band",
-    "above": "▲ above the band",
+    "within": "● within",
+    "below": "▽ below",
+    "above": "▲ above",
     "fine": "● fine",
     "noted": "◆ worth noting",
     "harmful": "▲ distracting",
@@ -32,7 +32,7 @@ def draw_measures(detail: SessionDetail) -> None:
                 "Rests on": [metric.basis for metric in detail.metrics],
             }
         )
-        st.dataframe(table, hide_index=True, key="measures")
+        st.dataframe(table, hide_index=True, key="measures", height="content")
     if detail.metrics_note:
         st.caption(plain(detail.metrics_note))
     if detail.transcript:

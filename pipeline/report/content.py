@@ -131,7 +131,7 @@ def report_of(detail: SessionDetail) -> Report:
         lines=tuple(
             Line(
                 clean(segment.text),
-                clock(segment.start),
+                clock(segment.start) if segment.words else None,
                 segment.suspect,
             )
             for segment in (heard.segments if heard else ())

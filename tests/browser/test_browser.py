@@ -93,6 +93,22 @@ def test_the_sample_is_shown_whole_in_a_deep_link(
     picture(page, "dashboard.png", tmp_path)
 
 
+def test_the_learners_report_is_downloaded_and_opens_as_a_page(
+    stack: RunningStack, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{stack.dashboard}/session?id={stack.sample_id}")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Report for the learner").click()
+    report = tmp_path / "report.html"
+    started.value.save_as(report)
+
+    page.goto(report.as_uri())
+
+    expect(page.get_by_role("heading", name="Sample talk")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your one focus for next time")).to_be_visible()
+    expect(page.get_by_text("Hello everyone").last).to_be_visible()
+
+
 def test_a_file_is_uploaded_and_watched_until_it_is_completed(
     stack: RunningStack, page: Page
 ) -> None:
