@@ -51,7 +51,7 @@ types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
 
 bench-speech: $(VENV)/.dev ## measure how long figures and profiles take
-	@$(BIN)/python -m tests.benchmarks.speech
+	@$(BIN)/python -m benchmarks.speech
 
 memory: $(VENV)/.dev ## what each part of a running stack holds
 	@$(BIN)/python -m local.stack memory

@@ -131,7 +131,7 @@ def report_of(detail: SessionDetail) -> Report:
         lines=tuple(
             Line(
                 clean(segment.text),
-                clock(segment.start) if segment.words else None,
+                None if segment.estimated else clock(segment.start),
                 segment.suspect,
             )
             for segment in (heard.segments if heard else ())
