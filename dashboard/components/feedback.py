@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.wording import length, plain
-from pipeline.session import Example, Insight, SessionDetail
+from pipeline.session import Dropped, Example, Insight, SessionDetail
 
+ONE_OBSERVATION = "One observation: nothing else in this talk shows it. Not yet a habit."
+DROPPED_WORDS = {"insight": "Habit", "quote": "Quote", "strength": "Strength"}
 SEVERITY_WORDS = {"high": "▲ High", "medium": "◆ Medium", "low": "▽ Low"}
 
 
@@ -34,9 +36,24 @@ def draw_insights(insights: tuple[Insight, ...]) -> None:
             st.markdown(f"**{plain(insight.pattern)}**")
             st.caption(_facts(insight))
             st.markdown(plain(insight.detail))
+            if insight.is_single_observation:
+                st.caption(":material/counter_1: " + plain(ONE_OBSERVATION))
             for quote in insight.examples:
                 st.markdown(f"> {_quoted(quote)}")
             st.markdown(f"**Next time:** {plain(insight.suggestion)}")
+
+
+def draw_dropped(dropped: tuple[Dropped, ...]) -> None:
+    """What the model said and no evidence supports, for those who judge the model."""
+    if not dropped:
+        return
+    with st.expander(f"Dropped for want of evidence: {len(dropped)}", key="dropped"):
+        for item in dropped:
+            kind = DROPPED_WORDS.get(item.kind, item.kind)
+            st.markdown(f"**{plain(f'{kind}: {item.name}')}** {plain(item.reason)}")
+            claimed = item.answer.get("quote")
+            if isinstance(claimed, str):
+                st.caption(plain(f"The model wrote: “{claimed}”"))
 
 
 def _facts(insight: Insight) -> str:

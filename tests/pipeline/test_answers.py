@@ -6,11 +6,9 @@ question and its repair, get the same one: so it shows what is left when a repai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +18,11 @@ from pipeline.analyze.judgement import judge
 from pipeline.errors import AnalysisInvalid, AnalysisRejected
 from pipeline.finding import Judgement
 from pipeline.speech.transcript import Segment, Transcript
+from tests.answers import NAMES, message
 from tests.standins import StandIn
 from tests.talks import LINES
 from tests.world import make_settings
 
-FOLDER = Path(__file__).parents[1] / "answers"
 TALK = Transcript(tuple(Segment(i, line) for i, line in enumerate(LINES)), "en", 48.0, "test")
 FILLERS, INTENSIFIERS = "vocabulary.fillers", "vocabulary.weak_intensifiers"
 BOTH = (FILLERS, INTENSIFIERS)
@@ -100,18 +98,13 @@ def claude(analyst: StandIn) -> Iterator[ClaudeAnalyst]:
     client.close()
 
 
-def message(name: str, **change: Any) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
-    return {"kind": "answer", "status": 200, "body": {**body, **change}}
-
-
 def judged(claude: ClaudeAnalyst, analyst: StandIn, *rounds: dict[str, Any]) -> Judgement:
     analyst.misbehave(*rounds)
     return judge(claude.analyze(TALK), TALK)
 
 
 def test_every_file_is_expected_and_every_expectation_has_its_file() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(EXPECTED)
+    assert set(NAMES) == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", [n for n, e in EXPECTED.items() if isinstance(e, Stands)])
