@@ -311,6 +311,7 @@ def test_a_quote_is_located_just_if_some_window_of_words_is_similar_enough(
     else:
         assert found is not None
         assert Indel.normalized_similarity(claimed, found.text.split()) == best
+        assert " ".join(said)[found.start_offset : found.end_offset] == found.text
         assert found.status == ("verified" if best == 1 else "repaired")
 
 
