@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
+PROMPTS ?=
 
-.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check eval quote-speed lint types lock memory bench-audio screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +43,12 @@ chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos
 	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults
 
 check: lint types test ## what CI runs
+
+eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
+	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
+
+quote-speed: $(VENV)/.dev ## how long it takes to locate five quotes in 20,000 words
+	@$(BIN)/python -m evaluation.quote_speed
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
