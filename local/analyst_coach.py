@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pipeline.speech.fillers import SOUNDS, Moment, Talk
 from pipeline.speech.transcript import Segment, Transcript
-from pipeline.speech.words import count_words
+from pipeline.speech.words import count_words, sentences_of, tokens_of
 
 Severity = Literal["low", "medium", "high"]
 RANKS: tuple[Severity, ...] = ("low", "medium", "high")
@@ -63,6 +64,23 @@ class Coach:
     def range_of(self, moment: Moment) -> tuple[int, int]:
         """The tokens of a moment."""
         return self.at[moment.start_offset], self._ends[moment.end_offset]
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """First and end token of each sentence that has words."""
+        found, cursor = [], 0
+        for sentence in sentences_of(self.talk.text):
+            cursor = self.talk.text.index(sentence, cursor)
+            words = tokens_of(sentence)
+            if words:
+                first = self.at[cursor + words[0].start]
+                found.append((first, first + len(words)))
+            cursor += len(sentence)
+        return found
+
+    def first_word(self, sentence: tuple[int, int]) -> int | None:
+        """Where a sentence begins, filler sounds left out; None if there is nothing else."""
+        return next((i for i in range(*sentence) if self.talk.keys[i] not in SOUNDS), None)
 
     def begins_clause(self, position: int) -> bool:
         """Whether a mark or nothing stands before a token."""

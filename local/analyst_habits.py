@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from local.analyst_coach import Coach, Habit, Severity
 from local.analyst_slips import slips_in
-from pipeline.speech.fillers import SOUNDS, Moment, Talk, fillers_in
+from pipeline.speech.fillers import SOUNDS, Moment, fillers_in
 from pipeline.speech.habits import (
     BASIC_CONNECTORS,
     HEDGES,
@@ -19,7 +19,6 @@ from pipeline.speech.habits import (
     moments_of,
     repeats_in,
 )
-from pipeline.speech.words import sentences_of, tokens_of
 
 QUOTED_WORDS = 14
 """Of a long sentence: enough to see it run on."""
@@ -132,8 +131,8 @@ def _openers(coach: Coach) -> Iterable[Habit]:
     share = opener.sentences / opener.total
     if share <= least:
         return
-    places = _sentence_starts(coach.talk, opener.word)
-    spots = tuple((coach.at[place], coach.at[place] + 1) for place in places)
+    starts = [coach.first_word(sentence) for sentence in coach.sentences]
+    spots = tuple((i, i + 1) for i in starts if i is not None and coach.talk.keys[i] == opener.word)
     followers = Counter(
         coach.talk.keys[first + 1] for first, _ in spots if first + 1 < len(coach.at)
     )
@@ -153,37 +152,20 @@ def _openers(coach: Coach) -> Iterable[Habit]:
     )
 
 
-def _sentence_starts(talk: Talk, word: str) -> list[int]:
-    """Offsets of sentences' first real words, where that is `word`."""
-    places, cursor = [], 0
-    for sentence in sentences_of(talk.text):
-        cursor = talk.text.index(sentence, cursor)
-        spoken = [token for token in tokens_of(sentence) if token.key not in SOUNDS]
-        if spoken and spoken[0].key == word:
-            places.append(cursor + spoken[0].start)
-        cursor += len(sentence)
-    return places
-
-
 def _run_ons(coach: Coach) -> Iterable[Habit]:
-    spots, longest, cursor = [], 0, 0
-    for sentence in sentences_of(coach.talk.text):
-        cursor = coach.talk.text.index(sentence, cursor)
-        words = tokens_of(sentence)
-        spoken = sum(token.key not in SOUNDS for token in words)
-        if spoken > LONG_SENTENCE_WORDS:
-            first = coach.at[cursor + words[0].start]
-            spots.append((first, first + QUOTED_WORDS))
-            longest = max(longest, spoken)
-        cursor += len(sentence)
+    lengths = {
+        sentence: sum(key not in SOUNDS for key in coach.talk.keys[slice(*sentence)])
+        for sentence in coach.sentences
+    }
+    long = [sentence for sentence, words in lengths.items() if words > LONG_SENTENCE_WORDS]
     yield Habit(
         key="structure.run_ons",
         name="Run-on sentences",
-        count=len(spots),
-        weight=len(spots),
-        spots=tuple(spots),
-        detail=f"{len(spots)} sentences have more than {LONG_SENTENCE_WORDS} words; the longest "
-        f"has {longest}. A listener has to hold too much at once.",
+        count=len(long),
+        weight=len(long),
+        spots=tuple((first, first + QUOTED_WORDS) for first, _ in long),
+        detail=f"{len(long)} sentences have more than {LONG_SENTENCE_WORDS} words; the longest "
+        f"has {max(lengths.values(), default=0)}. A listener has to hold too much at once.",
         suggestion="One thought, one sentence: stop, breathe, and begin the next.",
         focus="Keep every sentence below 25 words.",
     )
@@ -243,28 +225,25 @@ def _restarts(coach: Coach) -> Iterable[Habit]:
 
 
 def _fragments(coach: Coach) -> Iterable[Habit]:
-    spots, cursor = [], 0
-    for sentence in sentences_of(coach.talk.text):
-        cursor = coach.talk.text.index(sentence, cursor)
-        words = tokens_of(sentence)
-        if len(words) >= LEAST_FRAGMENT_WORDS and words[-1].key in HANGING:
-            end = coach.at[cursor + words[-1].start] + 1
-            spots.append((max(end - LEAST_FRAGMENT_WORDS, 0), end))
-        cursor += len(sentence)
+    broken = [
+        (end - LEAST_FRAGMENT_WORDS, end)
+        for first, end in coach.sentences
+        if end - first >= LEAST_FRAGMENT_WORDS and coach.talk.keys[end - 1] in HANGING
+    ]
     yield Habit(
         key="structure.fragments",
         name="Sentences that break off",
-        count=len(spots),
-        weight=len(spots),
-        spots=tuple(spots),
-        detail=f"{len(spots)} sentences stop before they say something, so their point is lost.",
+        count=len(broken),
+        weight=len(broken),
+        spots=tuple(broken),
+        detail=f"{len(broken)} sentences stop before they say something, so their point is lost.",
         suggestion="Decide on the last word of a sentence before you say its first.",
         focus="End every sentence that you begin.",
     )
 
 
 def _choppy(coach: Coach) -> Iterable[Habit]:
-    lengths = [len(tokens_of(sentence)) for sentence in sentences_of(coach.talk.text)]
+    lengths = [end - first for first, end in coach.sentences]
     short = sum(length <= CHOPPY_WORDS for length in lengths)
     if len(lengths) < CHOPPY_SENTENCES or short < len(lengths) * 0.75:
         return
