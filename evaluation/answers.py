@@ -39,15 +39,16 @@ def answer_all(analyst: Analyst, cases: Iterable[Case]) -> tuple[Answered, ...]:
 
 def _answer(analyst: Analyst, case: Case) -> Answered:
     """One case; what may pass is tried again, as the queue would."""
-    for left in reversed(range(TRIES)):
+    tries = 0
+    while True:
         begun = time.perf_counter()
         try:
             reading = analyst.analyze(case.transcript)
         except RostrumError as error:
-            if error.retryable and left:
-                time.sleep(min(error.retry_after or 1.0, LONGEST_WAIT_SECONDS))
-                continue
-            return Answered(case, None, error.code, time.perf_counter() - begun)
-        seconds = time.perf_counter() - begun
-        return Answered(case, judge(reading, case.transcript), None, seconds)
-    raise AssertionError("the last try returns")  # pragma: no cover
+            tries += 1
+            if not error.retryable or tries == TRIES:
+                return Answered(case, None, error.code, time.perf_counter() - begun)
+            time.sleep(min(error.retry_after or 1.0, LONGEST_WAIT_SECONDS))
+        else:
+            seconds = time.perf_counter() - begun
+            return Answered(case, judge(reading, case.transcript), None, seconds)

@@ -284,6 +284,17 @@ def test_a_broken_answer_gets_one_repair_round_and_both_are_paid_for(analyst: St
     client.close()
 
 
+def test_the_constant_part_of_the_question_is_cached(analyst: StandIn) -> None:
+    client = claude(analyst)
+    client.analyze(TALK)
+
+    second = client.analyze(TALK).tokens
+
+    assert (second.cache_write, second.read < second.cache_read) == (0, True)
+    assert second.cache_read > 1_000
+    client.close()
+
+
 def test_a_truncated_answer_is_repaired(analyst: StandIn) -> None:
     cut = json.dumps(whole(insight()))[:120]
     analyst.misbehave(says(cut, stop_reason="max_tokens"), says(json.dumps(whole())))
