@@ -53,6 +53,7 @@ HANGING = frozenset(
     ]
 )
 """No sentence ends here unless it breaks off."""
+OPENING_WORDS = 3
 LEAST_FRAGMENT_WORDS = 5
 CHOPPY_WORDS = 5
 CHOPPY_SENTENCES = 8
@@ -177,12 +178,15 @@ def _connectors(coach: Coach) -> Iterable[Habit]:
     rich = sum(key in RICH_CONNECTORS for key in keys)
     if len(basic) < 8 or coach.per_hundred(len(basic)) < 9 or rich > len(basic) / 6:  # noqa: PLR2004 - house values: often, and one rich in six
         return
+    # Quotes from within sentences: how they begin is another habit.
+    openings = {first + i for first, _ in coach.sentences for i in range(OPENING_WORDS)}
+    inside = [i for i in basic if i not in openings]
     yield Habit(
         key="vocabulary.limited_connectors",
         name="Ideas joined by “and”, “so” and “but”",
         count=len(basic),
         weight=coach.per_hundred(len(basic)) / 8,
-        spots=tuple((i, i + 1) for i in basic),
+        spots=tuple((i, i + 1) for i in inside or basic),
         detail=f"{len(basic)} simple connectors and {rich} that show how ideas relate, so the "
         "logic stays for the listener to guess.",
         suggestion="Replace some by “because”, “although” or “as a result”.",

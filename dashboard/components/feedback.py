@@ -39,7 +39,7 @@ def draw_insights(insights: tuple[Insight, ...]) -> None:
             if insight.is_single_observation:
                 st.caption(":material/counter_1: " + plain(ONE_OBSERVATION))
             for quote in insight.examples:
-                st.markdown(f"> {_quoted(quote)}")
+                st.markdown(f"> {_quoted(quote)}", help=_claimed(quote))
             st.markdown(f"**Next time:** {plain(insight.suggestion)}")
 
 
@@ -60,6 +60,11 @@ def _facts(insight: Insight) -> str:
     counted = "not countable" if insight.counted is None else f"counted {insight.counted}"
     severity = SEVERITY_WORDS.get(insight.severity, insight.severity)
     return plain(f"{severity} · {insight.category} · claimed {insight.frequency}, {counted}")
+
+
+def _claimed(quote: Example) -> str | None:
+    """The model's wording, where the transcript's took its place."""
+    return plain(f"The model wrote: “{quote.claimed}”") if quote.status == "repaired" else None
 
 
 def _quoted(quote: Example) -> str:

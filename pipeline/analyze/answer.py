@@ -10,16 +10,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipeline.analyze.schema import (
+    MOST_EXAMPLES,
     MOST_INSIGHTS,
     MOST_STRENGTHS,
     Analysis,
     InsightAnswer,
+    Quote,
     Strength,
 )
 from pipeline.finding import Dropped
 from pipeline.plain_text import plain_json
 
-Item = TypeVar("Item", InsightAnswer, Strength)
+Item = TypeVar("Item", InsightAnswer, Strength, Quote)
 
 TOO_MANY = "there were more than the rules allow"
 BREAKS_RULES = "it breaks the rules for an answer: "
@@ -115,6 +117,8 @@ def _valid(kind: type[Item], items: object, most: int, dropped: list[Dropped]) -
         if not isinstance(item, dict):
             continue
         known = _known(kind, item)
+        if kind is InsightAnswer:
+            known["examples"] = _valid(Quote, known.get("examples"), MOST_EXAMPLES, dropped)
         try:
             valid = kind.model_validate(known)
         except ValidationError as error:
@@ -134,13 +138,17 @@ def _known(kind: type[BaseModel], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(kind: type[BaseModel], raw: Mapping[str, Any], reason: str) -> Dropped:
-    name = raw.get("pattern" if kind is InsightAnswer else "text")
-    return Dropped(
-        kind="insight" if kind is InsightAnswer else "strength",
-        name=name if isinstance(name, str) else "",
-        reason=reason,
-        answer=raw,
-    )
+    dropped_as, named_by = _KINDS[kind]
+    name = raw.get(named_by)
+    return Dropped(dropped_as, name if isinstance(name, str) else "", reason, answer=raw)
+
+
+_KINDS: Mapping[type[BaseModel], tuple[str, str]] = {
+    InsightAnswer: ("insight", "pattern"),
+    Strength: ("strength", "text"),
+    Quote: ("quote", "quote"),
+}
+"""How what was left out is called, and the field that names it."""
 
 
 def _reasons(error: ValueError) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ EXPECTED: dict[str, Stands | type[Exception]] = {
     "thinking_first": Stands(BOTH),
     "nulls": Stands((INTENSIFIERS,), (("insight", "suggestion: "),), rounds=2),
     "null_lists": Stands((INTENSIFIERS,), (("insight", "examples: "),), rounds=2, strengths=0),
+    "null_in_a_quote": Stands(BOTH, (("quote", "quote: "),), rounds=2),
+    "four_quotes": Stands(BOTH, (("quote", "more than the rules allow"),), rounds=2),
     "six_insights": Stands(
         (
             FILLERS,
