@@ -17,10 +17,7 @@ def _storable(text: str) -> str:
 
 
 def plain_json(value: Any) -> Any:
-    """A parsed JSON value with only such text in it, before anything looks at it.
-
-    A validator comes too late for halves of surrogate pairs: pydantic takes no string with one.
-    """
+    """A parsed JSON value with only such text in it: for what is kept though it is not valid."""
     if isinstance(value, str):
         return _storable(value)
     if isinstance(value, list):

@@ -67,3 +67,14 @@ def test_characters_that_the_database_cannot_hold_do_not_cost_the_session(
 
     assert shown["status"] == "COMPLETED"
     assert len(shown["insights"]) == 2
+
+
+def test_nor_do_they_where_they_are_dropped(api: Api) -> None:
+    broken = message("unstorable_and_invalid")
+    api.world.analyst.misbehave(broken, broken)
+
+    session_id = api.world.complete()
+    (run,) = api.client.get(f"/api/sessions/{session_id}").json()["runs"]
+
+    assert run["outcome"] == "completed"
+    assert run["dropped"][0]["name"] == "Um "

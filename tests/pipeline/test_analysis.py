@@ -83,6 +83,7 @@ def test_answers_that_are_right_in_substance_are_taken(text: str) -> None:
         ("no braces", "no JSON object"),
         ('{"insights": [', "not valid JSON"),
         ('{"insights": [}', "not valid JSON"),
+        ('{"insights": [{"category": "grammar"}', "not valid JSON"),
         (whole(insight(frequency=2.5)), "insights.0.frequency"),
         (whole(insight(frequency=0)), "insights.0.frequency"),
         (whole(insight(severity="severe")), "insights.0.severity"),
@@ -163,6 +164,27 @@ def test_an_insight_that_rests_on_suspect_words_alone_is_dropped_with_its_reason
     found = proven(insight(examples=[{"quote": "nobody understood it", "segment": 2}]))
 
     assert found.findings == ()
+    assert "hard to hear" in found.dropped[0].reason
+
+
+def test_an_insight_that_rests_on_clear_words_too_stands() -> None:
+    quotes = ["nobody understood it", "it was a very good plan"]
+    examples = [{"quote": quote, "segment": 0} for quote in quotes]
+
+    (finding,) = proven(insight(examples=examples)).findings
+
+    assert [quote.suspect for quote in finding.examples] == [True, False]
+
+
+def test_a_strength_that_was_hard_to_hear_is_not_shown() -> None:
+    analysis = parsed(
+        whole(strengths=[{"text": "x", "quote": "nobody understood it", "segment": 2}])
+    )
+    assert analysis is not None
+
+    found = evidence.prove(analysis, TALK)
+
+    assert found.strengths == ()
     assert "hard to hear" in found.dropped[0].reason
 
 

@@ -50,6 +50,7 @@ EXPECTED: dict[str, Stands | type[Exception]] = {
     "thinking_first": Stands(BOTH),
     "nulls": Stands((INTENSIFIERS,), (("insight", "suggestion: "),), rounds=2),
     "null_lists": Stands((INTENSIFIERS,), (("insight", "examples: "),), rounds=2, strengths=0),
+    "unstorable_and_invalid": Stands((INTENSIFIERS,), (("insight", "frequency: "),), rounds=2),
     "null_in_a_quote": Stands(BOTH, (("quote", "quote: "),), rounds=2),
     "four_quotes": Stands(BOTH, (("quote", "more than the rules allow"),), rounds=2),
     "six_insights": Stands(
@@ -153,6 +154,26 @@ def test_a_repair_that_helps_leaves_nothing_dropped(
     assert tuple(finding.pattern_key for finding in found.evidence.findings) == BOTH
     assert found.evidence.dropped == ()
     assert (found.input_tokens, found.output_tokens, found.cache_read_tokens) == (3800, 800, 3000)
+
+
+@pytest.mark.parametrize("stopped", ["max_tokens", "pause_turn", "tool_use"])
+def test_an_answer_that_was_cut_off_is_asked_for_again_though_it_looks_whole(
+    claude: ClaudeAnalyst, analyst: StandIn, stopped: str
+) -> None:
+    found = judged(
+        claude, analyst, message("nothing_to_say", stop_reason=stopped), message("valid")
+    )
+
+    assert len(found.evidence.findings) == 2
+
+
+def test_what_was_dropped_can_be_stored(claude: ClaudeAnalyst, analyst: StandIn) -> None:
+    broken = message("unstorable_and_invalid")
+
+    (dropped,) = judged(claude, analyst, broken, broken).evidence.dropped
+
+    assert dropped.name == "Um "
+    assert dropped.answer["pattern"] == "Um "
 
 
 def test_a_refused_repair_leaves_what_the_first_answer_had(
