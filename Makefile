@@ -9,7 +9,7 @@ AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
 
-.PHONY: help setup setup-dev run demo test test-long chaos check eval quote-speed lint types lock memory bench-audio screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check eval lint types lock memory bench-audio bench-quotes screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,9 +47,6 @@ check: lint types test ## what CI runs
 eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
 	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
 
-quote-speed: $(VENV)/.dev ## how long it takes to locate five quotes in 20,000 words
-	@$(BIN)/python -m evaluation.quote_speed
-
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,6 +62,9 @@ screenshots: $(VENV)/.dev ## take the pictures in docs/images anew
 
 bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: docs/performance.md
 	@$(BIN)/python -m benchmarks.audio
+
+bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in 20,000 words
+	@$(BIN)/python -m benchmarks.quotes
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
