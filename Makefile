@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
+PROMPTS ?=
 
-.PHONY: help setup setup-dev run demo test test-long chaos check lint types lock memory bench-audio bench-speech screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check eval lint types lock memory bench-audio bench-speech bench-quotes screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,6 +44,9 @@ chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos
 
 check: lint types test ## what CI runs
 
+eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
+	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
+
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,6 +65,9 @@ screenshots: $(VENV)/.dev ## take the pictures in docs/images anew
 
 bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: docs/performance.md
 	@$(BIN)/python -m benchmarks.audio
+
+bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in 20,000 words
+	@$(BIN)/python -m benchmarks.quotes
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -91,6 +91,9 @@ class InsightOut(Out):
     detail: str
     frequency: int
     counted: int | None
+    is_single_observation: bool = Field(
+        description="One place shows it and no count says more: a slip until it is heard again."
+    )
     severity: str
     examples: list[QuoteOut]
     suggestion: str
@@ -106,6 +109,7 @@ class InsightOut(Out):
             detail=insight.detail,
             frequency=insight.frequency,
             counted=insight.counted,
+            is_single_observation=insight.is_single_observation,
             severity=insight.severity,
             examples=[QuoteOut.of(example) for example in insight.examples],
             suggestion=insight.suggestion,
@@ -177,6 +181,15 @@ class MetricOut(Out):
         return cls.model_validate(metric)
 
 
+class DroppedOut(Out):
+    """What the model said and no evidence supports: not for learners."""
+
+    kind: Literal["insight", "quote", "strength"]
+    name: str
+    reason: str
+    answer: dict[str, Any] = Field(description="As the model gave it.")
+
+
 class RunOut(Out):
     """One intended processing."""
 
@@ -198,7 +211,10 @@ class RunOut(Out):
     schema_version: str | None
     input_tokens: int | None
     output_tokens: int | None
-    cost_usd: Decimal | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    cost_usd: Decimal | None = Field(description="Null: the model's price is not known.")
+    dropped: list[DroppedOut]
 
     @classmethod
     def of(cls, run: RunRecord) -> RunOut:

@@ -39,6 +39,8 @@ UNSUPPORTED_KEYWORDS = frozenset(
     }
 )
 CHARACTERS_PER_TOKEN = 4
+CACHED: set[str] = set()
+"""System prompts that were marked for the cache."""
 _TALK = re.compile(r"<(transcript-[0-9a-f]+)>\n(.*?)\n?</\1>", re.DOTALL)
 _LINE = re.compile(r"\[(\d+)( suspect)?\] ?(.*)")
 _LENGTH = re.compile(r"Length: (\d+(?:\.\d+)?) s")
@@ -148,7 +150,6 @@ def _answer(body: dict[str, Any]) -> dict[str, Any]:
     most = body["max_tokens"] * CHARACTERS_PER_TOKEN
     if len(text) > most:
         text, stop = text[:most], "max_tokens"
-    asked = _text(body.get("system")) + "".join(_text(m.get("content")) for m in body["messages"])
     return {
         "id": f"msg_{secrets.token_hex(12)}",
         "type": "message",
@@ -157,13 +158,23 @@ def _answer(body: dict[str, Any]) -> dict[str, Any]:
         "content": [{"type": "text", "text": text}] if text else [],
         "stop_reason": stop,
         "stop_sequence": None,
-        "usage": {
-            "input_tokens": _tokens(asked),
-            "output_tokens": _tokens(text),
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-        },
+        "usage": {"output_tokens": _tokens(text), **_input_tokens(body)},
     }
+
+
+def _input_tokens(body: dict[str, Any]) -> dict[str, int]:
+    """What was sent, by kind: a system prompt marked for the cache is written once, then read.
+
+    Unlike Anthropic's, this cache has no shortest length and forgets nothing.
+    """
+    system, blocks = _text(body.get("system")), body.get("system")
+    asked = "".join(_text(message.get("content")) for message in body["messages"])
+    kinds = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    if not isinstance(blocks, list) or not any("cache_control" in block for block in blocks):
+        return {**kinds, "input_tokens": _tokens(system + asked)}
+    kind = "cache_read_input_tokens" if system in CACHED else "cache_creation_input_tokens"
+    CACHED.add(system)
+    return {**kinds, kind: _tokens(system), "input_tokens": _tokens(asked)}
 
 
 def _tokens(text: str) -> int:

@@ -140,6 +140,8 @@ def _feedback(session: Session) -> None:
         print(f"  {insight['severity'].upper():<7} {insight['pattern']} ", end="")
         print(f"[{insight['patternKey']}, claimed {insight['frequency']}{counted}]")
         _wrapped(insight["detail"], "          ")
+        if insight["isSingleObservation"]:
+            print("          One observation: nothing else in this talk shows it.")
         for quote in insight["examples"]:
             _wrapped(f"{_clock(quote['start'])} “{quote['quote']}”", "          ")
         _wrapped(f"Next time: {insight['suggestion']}", "          ")

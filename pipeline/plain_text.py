@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -14,6 +14,17 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 def _storable(text: str) -> str:
     """Left out rather than refused: another try would bring the same answer, paid for again."""
     return _UNSTORABLE.sub("", text)
+
+
+def plain_json(value: Any) -> Any:
+    """A parsed JSON value with only such text in it: for what is kept though it is not valid."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, list):
+        return [plain_json(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): plain_json(item) for name, item in value.items()}
+    return value
 
 
 PlainText = Annotated[str, AfterValidator(_storable)]

@@ -13,9 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pipeline import listening
-from pipeline.analyze import evidence
-from pipeline.analyze.price import cost_usd
-from pipeline.analyze.schema import SCHEMA_VERSION
+from pipeline.analyze.judgement import judge
 from pipeline.database import leases, profiles, results, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.leases import Lease
@@ -30,7 +28,6 @@ from pipeline.errors import (
     TimedOut,
     Unforeseen,
 )
-from pipeline.finding import Judgement
 from pipeline.heartbeat import beating
 from pipeline.queue import LONGEST_RETRY_DELAY_SECONDS, RETRIES
 from pipeline.services import Services
@@ -237,20 +234,7 @@ def _analyze(work: _Work, transcript: Transcript) -> None:
     reading = work.watch.within(
         ANALYSIS_SECONDS, "The analysis service", lambda: services.analyst.analyze(transcript)
     )
-    judgement = Judgement(
-        summary=reading.analysis.summary,
-        focus_next=reading.analysis.focus_next,
-        intent_label=reading.analysis.intent_label,
-        evidence=evidence.prove(reading.analysis, transcript),
-        model=reading.model,
-        prompt_version=reading.prompt_version,
-        schema_version=SCHEMA_VERSION,
-        input_tokens=reading.tokens.read,
-        output_tokens=reading.tokens.written,
-        cache_read_tokens=reading.tokens.cache_read,
-        cache_write_tokens=reading.tokens.cache_write,
-        cost_usd=cost_usd(reading.model, reading.tokens),
-    )
+    judgement = judge(reading, transcript)
     with transaction(services.engine) as db:
         results.keep_judgement(db, work.lease, judgement, now=services.now())
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
+from pipeline.finding import Dropped
 from pipeline.focus import FollowUp
 from pipeline.progress import MetricTrend, TrendPoint
 from pipeline.speech.fillers import Moment
@@ -23,6 +24,7 @@ from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 __all__ = [
+    "Dropped",
     "Event",
     "Example",
     "Failure",
@@ -136,6 +138,11 @@ class Insight:
     examples: tuple[Example, ...]
     suggestion: str
 
+    @property
+    def is_single_observation(self) -> bool:
+        """One place shows it and no count says more: a slip until it is heard again."""
+        return len(self.examples) == 1 and (self.counted or 0) <= 1
+
 
 @dataclass(frozen=True, slots=True)
 class StrengthShown:
@@ -166,9 +173,14 @@ class RunRecord:
     prompt_version: str | None
     schema_version: str | None
     input_tokens: int | None
+    """Neither read from the cache nor written to it."""
     output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
     cost_usd: Decimal | None
     """None where the model's price is unknown, never 0."""
+    dropped: tuple[Dropped, ...]
+    """What the model said and no evidence supports: never shown to a learner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +221,12 @@ class SessionDetail:
     """Oldest first."""
     events: tuple[Event, ...]
     """Oldest first."""
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What the run that is shown left out."""
+        shown = [run for run in self.runs if run.outcome is Outcome.COMPLETED]
+        return shown[-1].dropped if shown else ()
 
 
 @dataclass(frozen=True, slots=True)

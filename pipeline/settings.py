@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
     claude_model: str = "claude-haiku-5-5"
+    prompt_version: str = "v2"
+    """Name of a file in `pipeline/analyze/prompts/`, without its ending."""
 
     api_token: SecretStr | None = None
     """Bearer token of the company's app."""

@@ -16,6 +16,7 @@ _OURS = (
     "DASHBOARD_",
     "WHISPER_",
     "CLAUDE_",
+    "PROMPT_",
     "MAX_",
     "AUDIO_",
     "PIPELINE_",

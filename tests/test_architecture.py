@@ -14,7 +14,7 @@ from pipeline.database.models import Base
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "backend", "dashboard", "local")
+PACKAGES = ("pipeline", "backend", "dashboard", "local", "evaluation")
 LONGEST_MODULE = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 
@@ -83,6 +83,7 @@ def imports(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
         ("pipeline", {"pipeline"}),
         ("backend", {"backend", "pipeline"}),
         ("dashboard", {"dashboard", "pipeline"}),
+        ("evaluation", {"evaluation", "pipeline"}),
     ],
 )
 def test_imports_point_one_way(graph: grimp.ImportGraph, package: str, allowed: set[str]) -> None:

@@ -6,10 +6,12 @@ import streamlit as st
 
 from dashboard.wording import length, plain
 from pipeline.report.content import told
-from pipeline.session import Example, FollowUp, Insight, SessionDetail
+from pipeline.session import Dropped, Example, FollowUp, Insight, SessionDetail
 
 OUTCOME_ICONS = {"improved": "▲", "same": "●", "worse": "▽", "not_seen": "○"}
 """Beside the words, which say the same."""
+ONE_OBSERVATION = "One observation: nothing else in this talk shows it. Not yet a habit."
+DROPPED_WORDS = {"insight": "Habit", "quote": "Quote", "strength": "Strength"}
 SEVERITY_WORDS = {"high": "▲ High", "medium": "◆ Medium", "low": "▽ Low"}
 
 
@@ -45,15 +47,35 @@ def draw_insights(insights: tuple[Insight, ...]) -> None:
             st.markdown(f"**{plain(insight.pattern)}**")
             st.caption(_facts(insight))
             st.markdown(plain(insight.detail))
+            if insight.is_single_observation:
+                st.caption(":material/counter_1: " + plain(ONE_OBSERVATION))
             for quote in insight.examples:
-                st.markdown(f"> {_quoted(quote)}")
+                st.markdown(f"> {_quoted(quote)}", help=_claimed(quote))
             st.markdown(f"**Next time:** {plain(insight.suggestion)}")
+
+
+def draw_dropped(dropped: tuple[Dropped, ...]) -> None:
+    """What the model said and no evidence supports, for those who judge the model."""
+    if not dropped:
+        return
+    with st.expander(f"Dropped for want of evidence: {len(dropped)}", key="dropped"):
+        for item in dropped:
+            kind = DROPPED_WORDS.get(item.kind, item.kind)
+            st.markdown(f"**{plain(f'{kind}: {item.name}')}** {plain(item.reason)}")
+            claimed = item.answer.get("quote")
+            if isinstance(claimed, str):
+                st.caption(plain(f"The model wrote: “{claimed}”"))
 
 
 def _facts(insight: Insight) -> str:
     counted = "not countable" if insight.counted is None else f"counted {insight.counted}"
     severity = SEVERITY_WORDS.get(insight.severity, insight.severity)
     return plain(f"{severity} · {insight.category} · claimed {insight.frequency}, {counted}")
+
+
+def _claimed(quote: Example) -> str | None:
+    """The model's wording, where the transcript's took its place."""
+    return plain(f"The model wrote: “{quote.claimed}”") if quote.status == "repaired" else None
 
 
 def _quoted(quote: Example) -> str:

@@ -58,7 +58,12 @@ def draw_runs(runs: tuple[RunRecord, ...]) -> None:
 
 
 def _tokens(run: RunRecord) -> str:
-    return "" if run.input_tokens is None else f"{run.input_tokens} / {run.output_tokens}"
+    """What was sent, cached parts included, and what came back."""
+    if run.input_tokens is None:
+        return ""
+    cached = (run.cache_read_tokens or 0) + (run.cache_write_tokens or 0)
+    from_cache = f" ({run.cache_read_tokens} from the cache)" if run.cache_read_tokens else ""
+    return f"{run.input_tokens + cached}{from_cache} / {run.output_tokens}"
 
 
 def _cost(run: RunRecord) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.access import Role, require, viewer
 from dashboard.components.exports import draw_exports
 from dashboard.components.failure import draw_error, draw_failure
-from dashboard.components.feedback import draw_insights, draw_summary
+from dashboard.components.feedback import draw_dropped, draw_insights, draw_summary
 from dashboard.components.measures import draw_measures
 from dashboard.components.timeline import draw_runs, draw_timeline
 from dashboard.components.transcript import draw_transcript
@@ -203,6 +203,7 @@ def _draw_body(detail: SessionDetail) -> None:
         else:
             draw_summary(detail)
             draw_insights(detail.insights)
+            draw_dropped(detail.dropped)
     if detail.summary is not None:
         st.subheader("Metrics")
         draw_measures(detail)

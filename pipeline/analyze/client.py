@@ -6,16 +6,19 @@ parse loses the stop reason and the usage of an answer that does not validate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.analyze import answer, prompt
-from pipeline.analyze.price import Tokens
+from pipeline.analyze.answer import Checked, Salvaged
+from pipeline.analyze.price import Tokens, total_usd
+from pipeline.analyze.prompt import Prompt
 from pipeline.analyze.schema import Analysis
 from pipeline.errors import (
     AnalysisInvalid,
@@ -24,6 +27,7 @@ from pipeline.errors import (
     RateLimited,
     TimedOut,
 )
+from pipeline.finding import Dropped
 from pipeline.plain_text import PlainText
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
@@ -37,6 +41,14 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 TOTAL_TIMEOUT_SECONDS = 120.0
 MOST_TOKENS = 4096
 """Five insights with three quotes each take about 1,500."""
+
+
+UNFINISHED = {
+    "max_tokens": "the answer was cut off because it was too long",
+    "pause_turn": "the answer stopped before its end",
+    "tool_use": "the answer asked for a tool, and there is none",
+}
+"""Stop reasons of answers that are not whole: they are not parsed, but asked for again."""
 
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
@@ -72,10 +84,15 @@ class Reading:
     """A checked answer and what it took."""
 
     analysis: Analysis
+    dropped: tuple[Dropped, ...]
+    """Parts of the answer that broke the rules even after the repair round."""
     model: str
-    """As the server named itself."""
+    """As the server named itself in the answer that was used."""
     prompt_version: str
     tokens: Tokens
+    """Of all rounds."""
+    cost_usd: Decimal | None
+    """Of all rounds, each at the price of the model that answered; None if one is unknown."""
 
 
 class Analyst(Protocol):
@@ -91,18 +108,20 @@ class Analyst(Protocol):
 class ClaudeAnalyst:
     """Anthropic's messages endpoint, or any server that speaks its protocol."""
 
-    def __init__(self, client: Anthropic, *, model: str) -> None:
+    def __init__(self, client: Anthropic, *, model: str, asked: Prompt) -> None:
         self._client = client
         self._model = model
+        self._asked = asked
 
     @classmethod
     def connect(cls, settings: Settings) -> ClaudeAnalyst:
         """A client for the configured server; nothing is sent yet.
 
         Raises:
-            ConfigurationMissing: there is no ANTHROPIC_API_KEY.
+            ConfigurationMissing: there is no ANTHROPIC_API_KEY, or no prompt PROMPT_VERSION.
         """
         key = settings.require("ANTHROPIC_API_KEY")
+        asked = prompt.load(settings.prompt_version)
         import httpx2
         from anthropic import Anthropic
 
@@ -112,7 +131,7 @@ class ClaudeAnalyst:
             timeout=httpx2.Timeout(TOTAL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
             max_retries=0,  # the queue retries; two kinds of retries would multiply
         )
-        return cls(client, model=settings.claude_model)
+        return cls(client, model=settings.claude_model, asked=asked)
 
     def analyze(self, transcript: Transcript) -> Reading:
         """Ask, check, and where the answer breaks a rule ask once more with the reasons.
@@ -122,42 +141,66 @@ class ClaudeAnalyst:
             AnalysisInvalid: no usable answer after the repair round.
             AnalysisUnavailable, RateLimited, TimedOut: try again later.
         """
-        asked = prompt.load()
         question: list[MessageParam] = [{"role": "user", "content": prompt.delimited(transcript)}]
-        first = self._ask(asked, question)
-        checked = answer.check(_text(first))
-        tokens, model = _tokens(first), first.model
+        first = self._ask(question)
+        _raise_if_refused(first)
+        checked = _check(first)
         if checked.analysis:
-            return Reading(checked.analysis, model, asked.version, tokens)
-        second = self._ask(asked, [*question, *_repair(_text(first), checked.reasons)])
-        tokens, model = tokens + _tokens(second), second.model
-        repaired = answer.check(_text(second)).analysis
-        usable = repaired or answer.salvage(_text(second)) or answer.salvage(_text(first))
-        if usable is None:
-            raise AnalysisInvalid
-        return Reading(usable, model, asked.version, tokens)
+            return self._reading(Salvaged(checked.analysis), first, rounds=[first])
+        second = self._ask([*question, *_repair(_text(first), checked.reasons)])
+        repaired = _check(second).analysis
+        if repaired:
+            return self._reading(Salvaged(repaired), second, rounds=[first, second])
+        for message in (second, first):
+            usable = answer.salvage(_text(message))
+            if usable:
+                return self._reading(usable, message, rounds=[first, second])
+        _raise_if_refused(second)
+        raise AnalysisInvalid
 
     def close(self) -> None:
         """Give back the connections."""
         self._client.close()
 
-    def _ask(self, asked: prompt.Prompt, messages: list[MessageParam]) -> _Message:
+    def _reading(self, usable: Salvaged, used: _Message, *, rounds: Sequence[_Message]) -> Reading:
+        return Reading(
+            analysis=usable.analysis,
+            dropped=usable.dropped,
+            model=used.model,
+            prompt_version=self._asked.version,
+            tokens=sum((_tokens(message) for message in rounds), start=Tokens()),
+            cost_usd=total_usd((message.model, _tokens(message)) for message in rounds),
+        )
+
+    def _ask(self, messages: list[MessageParam]) -> _Message:
         with _as_ours():
             answered = self._client.messages.create(
                 model=self._model,
                 max_tokens=MOST_TOKENS,
                 system=[
-                    {"type": "text", "text": asked.system, "cache_control": {"type": "ephemeral"}}
+                    {
+                        "type": "text",
+                        "text": self._asked.system,
+                        "cache_control": {"type": "ephemeral"},
+                    }
                 ],
                 messages=messages,
                 output_config={"format": {"type": "json_schema", "schema": _schema()}},
             )
-            message = _Message.model_validate(answered)
-        if message.stop_reason == "refusal":
-            raise AnalysisRejected
-        if message.stop_reason == "model_context_window_exceeded":
-            raise AnalysisRejected("The talk is too long for the analysis service.")
-        return message
+            return _Message.model_validate(answered)
+
+
+def _raise_if_refused(message: _Message) -> None:
+    if message.stop_reason == "refusal":
+        raise AnalysisRejected
+    if message.stop_reason == "model_context_window_exceeded":
+        raise AnalysisRejected("The talk is too long for the analysis service.")
+
+
+def _check(message: _Message) -> Checked:
+    """The answer by its stop reason first: what is not whole is not parsed."""
+    unfinished = UNFINISHED.get(message.stop_reason or "")
+    return Checked(None, (unfinished,)) if unfinished else answer.check(_text(message))
 
 
 @cache

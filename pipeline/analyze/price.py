@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,16 +17,19 @@ class Price:
 
     read: Decimal
     written: Decimal
+    most_read: int | None = None
+    """Input tokens of one call up to which the price holds; None: any number."""
 
 
 PRICES = {
-    "claude-haiku-5-5": Price(Decimal("0.10"), Decimal("0.50")),
+    "claude-haiku-5-5": Price(Decimal("0.10"), Decimal("0.50"), most_read=100_000),
     "claude-haiku-4-5": Price(Decimal("1.00"), Decimal("5.00")),
 }
 # Prompt caching, relative to the price of reading (Anthropic's documented factors).
 CACHE_WRITE_FACTOR = Decimal("1.25")
 CACHE_READ_FACTOR = Decimal("0.10")
 MILLION = Decimal(1_000_000)
+_DATED = re.compile(r"-\d{8}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,10 @@ class Tokens:
 
 
 def cost_usd(model: str, tokens: Tokens) -> Decimal | None:
-    """Dollars for `tokens` of `model`, with or without a date in its name; None if unlisted."""
-    price = next((p for name, p in PRICES.items() if model.startswith(name)), None)
-    if price is None:
+    """Dollars for one call, by the model's name with or without a date; None if not known."""
+    price = PRICES.get(_DATED.sub("", model))
+    given = tokens.read + tokens.cache_read + tokens.cache_write
+    if price is None or (price.most_read is not None and given > price.most_read):
         return None
     input_side = (
         tokens.read
@@ -58,3 +64,14 @@ def cost_usd(model: str, tokens: Tokens) -> Decimal | None:
         + tokens.cache_write * CACHE_WRITE_FACTOR
     )
     return (input_side * price.read + tokens.written * price.written) / MILLION
+
+
+def total_usd(calls: Iterable[tuple[str, Tokens]]) -> Decimal | None:
+    """Dollars for several calls, each by its own model; None as soon as one is not known."""
+    total = Decimal(0)
+    for model, tokens in calls:
+        cost = cost_usd(model, tokens)
+        if cost is None:
+            return None
+        total += cost
+    return total

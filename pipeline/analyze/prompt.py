@@ -7,12 +7,14 @@ import secrets
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from string import Template
 
+from pipeline.errors import ConfigurationMissing
 from pipeline.speech.catalogue import PATTERNS
 from pipeline.speech.transcript import Segment, Transcript
 
-ACTIVE = "v1"
+_FOLDER = resources.files("pipeline.analyze") / "prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,23 @@ class Prompt:
     system: str
 
 
+def versions() -> tuple[str, ...]:
+    """The prompts that there are, oldest first."""
+    names = (Path(entry.name) for entry in _FOLDER.iterdir())
+    return tuple(sorted((n.stem for n in names if n.suffix == ".md"), key=lambda n: int(n[1:])))
+
+
 @cache
-def load(name: str = ACTIVE) -> Prompt:
-    """The prompt in `prompts/<name>.md` with the catalogue written into it."""
-    text = resources.files("pipeline.analyze").joinpath("prompts", f"{name}.md").read_text("utf-8")
+def load(name: str) -> Prompt:
+    """The prompt in `prompts/<name>.md` with the catalogue written into it.
+
+    Raises:
+        ConfigurationMissing: there is no such prompt; the sentence names those that there are.
+    """
+    if name not in versions():
+        known = ", ".join(versions())
+        raise ConfigurationMissing(f"PROMPT_VERSION names no prompt. There are: {known}.")
+    text = _FOLDER.joinpath(f"{name}.md").read_text("utf-8")
     catalogue = "\n".join(
         f"- {pattern.key}: {pattern.name}. {pattern.meaning}" for pattern in PATTERNS.values()
     )

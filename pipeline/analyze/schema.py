@@ -11,8 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from pipeline.plain_text import PlainText
+from pipeline.speech.catalogue import OTHER, PATTERNS
 
-SCHEMA_VERSION = "2026-11-1"
+SCHEMA_VERSION = "2026-11-2"
+MOST_INSIGHTS = 5
+MOST_STRENGTHS = 2
+MOST_EXAMPLES = 3
 
 Sentence = Annotated[
     PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)
@@ -39,7 +43,9 @@ class InsightAnswer(_Answer):
 
     category: Category
     pattern_key: PlainText = Field(
-        description="A key of the catalogue given, or `other`.", min_length=1
+        description="A key of the catalogue given, or `other`.",
+        # Told to the API, not checked here: a key that is not known lands in `other`.
+        json_schema_extra={"enum": [*PATTERNS, OTHER]},
     )
     pattern: Sentence = Field(description="Short name of the habit.")
     detail: Sentence = Field(description="One or two sentences: what happens, and its effect.")
@@ -47,7 +53,9 @@ class InsightAnswer(_Answer):
         description="How often it occurs, a whole number of at least 1.", ge=1, le=10_000
     )
     severity: Severity = Field(description="By its effect on being understood.")
-    examples: list[Quote] = Field(description="One to three quotes.", min_length=1, max_length=3)
+    examples: list[Quote] = Field(
+        description="One to three quotes.", min_length=1, max_length=MOST_EXAMPLES
+    )
     suggestion: Sentence = Field(description="One thing to do next time.")
 
 
@@ -63,10 +71,10 @@ class Analysis(_Answer):
     """The whole answer."""
 
     insights: list[InsightAnswer] = Field(
-        description="None to five recurring habits.", max_length=5
+        description="None to five recurring habits.", max_length=MOST_INSIGHTS
     )
     strengths: list[Strength] = Field(
-        description="One or two strengths.", min_length=1, max_length=2
+        description="One or two strengths.", min_length=1, max_length=MOST_STRENGTHS
     )
     focus_next: Sentence = Field(description="One specific, measurable focus for the next talk.")
     summary: Sentence = Field(description="Two or three sentences on the talk.")

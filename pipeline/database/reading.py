@@ -20,7 +20,7 @@ from pipeline.database.models import (
 )
 from pipeline.database.progress import spoken
 from pipeline.database.stored import from_json
-from pipeline.finding import ProvenStrength
+from pipeline.finding import Dropped, ProvenStrength
 from pipeline.focus import FollowUp
 from pipeline.progress import follow_ups, trends
 from pipeline.session import (
@@ -297,7 +297,10 @@ def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -
         schema_version=analysis.schema_version if analysis else None,
         input_tokens=analysis.input_tokens if analysis else None,
         output_tokens=analysis.output_tokens if analysis else None,
+        cache_read_tokens=analysis.cache_read_tokens if analysis else None,
+        cache_write_tokens=analysis.cache_write_tokens if analysis else None,
         cost_usd=analysis.cost_usd if analysis else None,
+        dropped=from_json(Dropped, analysis.dropped) if analysis else (),
     )
 
 

@@ -8,12 +8,12 @@ A quote is compared word by word, without case, punctuation and kinds of quote m
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, LCSseq
 
 from pipeline.speech.transcript import Segment, Transcript, Word
 from pipeline.speech.words import Token, tokens_of
@@ -22,6 +22,10 @@ SHORTEST_WORDS = 3
 """Fewer words are found everywhere and prove nothing."""
 REPAIR_SIMILARITY = 0.90
 """Of words in order: normalised insertions and deletions."""
+_FIRST_LETTER = 0x10000
+"""Above the surrogates, with room for a million different words."""
+_UNHEARD = "\0"
+"""A word that the transcript does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,60 +57,70 @@ def locate(
 
 
 class QuoteIndex:
-    """A transcript prepared for finding quotes in it."""
+    """A transcript prepared for finding quotes in it.
+
+    Each different word is written as one character, so that a run of words is a string:
+    searching and comparing strings is what Python and rapidfuzz do fastest.
+    """
 
     def __init__(self, transcript: Transcript) -> None:
         self._text = transcript.text
         self._segments = transcript.segments
         self._tokens = tokens_of(self._text)
-        self._keys = [token.key for token in self._tokens]
-        self._places: dict[str, list[int]] = defaultdict(list)
-        for position, key in enumerate(self._keys):
-            self._places[key].append(position)
+        self._letters: dict[str, str] = {}
+        for token in self._tokens:
+            self._letters.setdefault(token.key, chr(_FIRST_LETTER + len(self._letters)))
+        self._words = "".join(self._letters[token.key] for token in self._tokens)
+        self._often = Counter(self._words)
         self._begins = _begins(transcript.segments)
 
     def locate(self, quote: str, *, segment: int | None = None) -> LocatedQuote | None:
         """The quote's place, the one in `segment` where there are several; None if not there."""
-        wanted = [token.key for token in tokens_of(quote)]
+        wanted = "".join(self._letters.get(token.key, _UNHEARD) for token in tokens_of(quote))
         if len(wanted) < SHORTEST_WORDS:
             return None
-        exact = self._exact(wanted)
+        exact = _places(wanted, self._words)
         if exact:
             first = next((p for p in exact if self._segment_at(p) == segment), exact[0])
             return self._located(quote, first, first + len(wanted), "verified")
-        window = self._similar(wanted)
+        window = self._similar(wanted, segment)
         return self._located(quote, *window, "repaired") if window else None
 
-    def _exact(self, wanted: list[str]) -> list[int]:
-        """Where all the words stand in a row, found from the rarest of them."""
-        rarest = min(range(len(wanted)), key=lambda i: len(self._places.get(wanted[i], ())))
-        begins = (place - rarest for place in self._places.get(wanted[rarest], ()))
-        return [b for b in begins if b >= 0 and self._keys[b : b + len(wanted)] == wanted]
-
-    def _similar(self, wanted: list[str]) -> tuple[int, int] | None:
-        """The most similar window, if it is similar enough."""
-        best: tuple[float, int, int] | None = None
+    def _similar(self, wanted: str, segment: int | None) -> tuple[int, int] | None:
+        """The most similar window, if it is similar enough; of equals the one in `segment`."""
+        best: tuple[float, bool, int, int] | None = None
+        shortest, longest = _least_in_window(len(wanted)), _most_in_window(len(wanted))
         for begin in self._candidates(wanted):
-            for length in _lengths(len(wanted)):
-                window = self._keys[begin : begin + length]
-                score = Indel.normalized_similarity(wanted, window)
-                if score >= REPAIR_SIMILARITY and (best is None or score > best[0]):
-                    best = (score, begin, begin + len(window))
-        return (best[1], best[2]) if best else None
+            for end in range(begin + max(SHORTEST_WORDS, shortest), begin + longest + 1):
+                if end > len(self._words):
+                    break
+                score = Indel.normalized_similarity(wanted, self._words[begin:end])
+                if score < REPAIR_SIMILARITY:
+                    continue
+                found = (score, self._segment_at(begin) == segment, -begin, end)
+                best = max(best, found) if best else found
+        return (-best[2], best[3]) if best else None
 
-    def _candidates(self, wanted: list[str]) -> Iterable[int]:
-        """Where a similar window may begin: around places of the quote's rarer words."""
-        slack = max(1, len(wanted) // 10)
-        rare = sorted(set(wanted), key=lambda key: len(self._places.get(key, ())))
-        # At 0.90 at most a tenth of the words differ, so one of the rarest that occur is right.
-        anchors = [key for key in rare if key in self._places][: slack + 1]
-        begins = {
-            place - wanted.index(key) + shift
-            for key in anchors
-            for place in self._places[key]
-            for shift in range(-slack, slack + 1)
-        }
-        return sorted(b for b in begins if 0 <= b < len(self._keys))
+    def _candidates(self, wanted: str) -> Iterable[int]:
+        """Where a similar window may begin: around places of the quote's rarest words.
+
+        At 0.90 a window of m words shares at least 0.45 (n + m) words in order with a quote of
+        n, and m cannot be less than what is shared: so at least 9/11 of the quote is there, and
+        at most 2/11 is missing. Of one more of its words than that, one is where it should be.
+        """
+        size = len(wanted)
+        missing, added = size - _least_in_window(size), _most_in_window(size) - size
+        rarest = sorted(range(size), key=lambda i: self._often[wanted[i]])[: missing + 1]
+        begins: set[int] = set()
+        for index in rarest:
+            for place in _places(wanted[index], self._words):
+                low = max(0, place - index - added)
+                high = min(place - index + missing, len(self._words) - 1)
+                around = self._words[low : high + _most_in_window(size)]
+                enough = _least_in_window(size)
+                if LCSseq.similarity(wanted, around, score_cutoff=enough) >= enough:
+                    begins.update(range(low, high + 1))
+        return sorted(begins)
 
     def _segment_at(self, position: int) -> int:
         """The segment that a word stands in."""
@@ -163,7 +177,20 @@ def _begins(segments: tuple[Segment, ...]) -> list[int]:
     return begins
 
 
-def _lengths(words: int) -> range:
-    """Window lengths that can still reach the similarity."""
-    slack = max(1, words // 10)
-    return range(max(SHORTEST_WORDS, words - slack), words + slack + 1)
+def _least_in_window(words: int) -> int:
+    """The shortest window that can be similar enough to a quote of so many words."""
+    return -(-9 * words // 11)
+
+
+def _most_in_window(words: int) -> int:
+    """The longest one."""
+    return 11 * words // 9
+
+
+def _places(wanted: str, words: str) -> list[int]:
+    """Every place of a string in another, overlapping ones too."""
+    places, place = [], words.find(wanted)
+    while place >= 0:
+        places.append(place)
+        place = words.find(wanted, place + 1)
+    return places

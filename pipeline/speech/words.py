@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sentencex
 
-_WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+_APOSTROPHES = "'’‘ʼ＇"
+_LETTERS = r"[\w\u0300-\u036f]+"  # accents may come apart from their letter
+_WORD = re.compile(rf"{_LETTERS}(?:[{_APOSTROPHES}\-]{_LETTERS})*")
+_ONE_APOSTROPHE = str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word and its place in the text it was read from."""
+class Token(NamedTuple):
+    """A word and its place in the text it was read from; a tuple, for there are many."""
 
     text: str
     """As it stands there."""
@@ -33,7 +35,9 @@ def tokens_of(text: str) -> tuple[Token, ...]:
 
 def key_of(word: str) -> str:
     """A word as it is compared: NFKC, without case, with a straight apostrophe."""
-    return unicodedata.normalize("NFKC", word).casefold().replace("’", "'")
+    if word.isascii():
+        return word.lower()
+    return unicodedata.normalize("NFKC", word).casefold().translate(_ONE_APOSTROPHE)
 
 
 def count_words(text: str) -> int:

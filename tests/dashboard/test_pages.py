@@ -12,6 +12,7 @@ from dashboard.components.transcript import lines_of
 from pipeline import review
 from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.status import Scope, Status
+from tests.answers import message
 from tests.dashboard.screen import Open, point_at, words
 from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
@@ -127,6 +128,24 @@ def test_a_transcript_says_who_heard_it_in_which_language_and_how_good_its_times
     transcript = world.detail(session_id).transcript
     assert transcript is not None
     assert {line["time"][0] for line in lines_of(transcript, ())} == {"≈"}
+
+
+def test_what_no_evidence_supports_is_shown_apart_and_one_observation_is_called_so(
+    world: World, screen: Open
+) -> None:
+    answer = message("quote_stitched")
+    text = answer["body"]["content"][0]
+    text["text"] = text["text"].replace("vocabulary.fillers", "structure.no_conclusion")
+    world.analyst.misbehave(answer)
+
+    page = screen("session", id=str(world.complete()))
+
+    assert words(page).count("One observation: nothing else in this talk shows it") == 1
+    (dropped,) = (box for box in page.expander if box.label.startswith("Dropped"))
+    said = " ".join(part.value.replace("\\", "") for part in [*dropped.markdown, *dropped.caption])
+    assert dropped.label == "Dropped for want of evidence: 1"
+    assert "not in the transcript" in said
+    assert "we had an old system … and then, um, we made a plan" in said
 
 
 def test_a_session_that_waits_shows_that_it_waits(world: World, screen: Open) -> None:

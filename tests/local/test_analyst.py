@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -11,7 +12,7 @@ import httpx2
 import pytest
 from anthropic import Anthropic
 
-from pipeline.analyze import prompt
+from pipeline.analyze import evidence, prompt
 from pipeline.analyze.schema import Analysis
 from pipeline.speech.quotes import QuoteIndex
 from pipeline.speech.transcript import Segment, Transcript
@@ -67,7 +68,7 @@ def test_the_same_talk_gets_the_same_answer(claude: Anthropic) -> None:
     assert ask(claude).content[0].text == ask(claude).content[0].text
 
 
-def test_a_talk_with_nothing_wrong_gets_no_insight_and_a_strength(claude: Anthropic) -> None:
+def test_a_talk_with_nothing_wrong_gets_no_insight_and_two_strengths(claude: Anthropic) -> None:
     lines = (
         "Our team built a wooden bridge across the valley last summer.",
         "Because the ground was soft, the engineers chose long steel piles.",
@@ -78,7 +79,7 @@ def test_a_talk_with_nothing_wrong_gets_no_insight_and_a_strength(claude: Anthro
     analysis = Analysis.model_validate_json(ask(claude, clean).content[0].text)
 
     assert analysis.insights == []
-    assert len(analysis.strengths) == 1
+    assert len(analysis.strengths) == 2
 
 
 def test_instructions_in_a_talk_are_words_like_others(claude: Anthropic) -> None:
@@ -97,10 +98,40 @@ def test_instructions_in_a_talk_are_words_like_others(claude: Anthropic) -> None
     assert "vocabulary.fillers" in {insight.pattern_key for insight in analysis.insights}
 
 
-def test_nothing_to_quote_is_a_refusal(claude: Anthropic) -> None:
-    empty = Transcript((Segment(0, "Um."),), "en", 2.0, "test")
+def test_nothing_said_is_a_refusal(claude: Anthropic) -> None:
+    empty = Transcript((Segment(0, "…"),), "en", 2.0, "test")
 
     assert ask(claude, empty).stop_reason == "refusal"
+
+
+def test_the_sample_gets_feedback_that_a_coach_would_give(claude: Anthropic) -> None:
+    script = (Path(__file__).parents[2] / "samples" / "sample.txt").read_text().splitlines()
+    sample = Transcript(tuple(Segment(i, s) for i, s in enumerate(script)), "en", 90.0, "test")
+
+    analysis = Analysis.model_validate_json(ask(claude, sample).content[0].text)
+
+    assert analysis.intent_label == "A project that I finished"
+    assert "“a project that I finished at work last month”" in analysis.summary
+    assert [insight.pattern_key for insight in analysis.insights] == [
+        "vocabulary.fillers",
+        "structure.same_openers",
+        "vocabulary.vague_words",
+        "vocabulary.weak_intensifiers",
+        "vocabulary.limited_connectors",
+    ]
+    assert {insight.severity for insight in analysis.insights} == {"medium"}
+    assert all(len(insight.examples) > 1 for insight in analysis.insights)
+    assert analysis.focus_next == "Halve your fillers: at most 4 in a talk of this length."
+    assert [strength.segment for strength in analysis.strengths] == [0, 8]
+
+
+def test_no_quote_overlaps_another_of_its_habit(claude: Anthropic) -> None:
+    analysis = Analysis.model_validate_json(ask(claude).content[0].text)
+
+    proof = evidence.prove(analysis, TALK)
+
+    assert proof.findings
+    assert proof.dropped == ()
 
 
 def test_an_answer_that_does_not_fit_is_cut_as_the_real_one(claude: Anthropic) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from pipeline.analyze import answer, evidence, prompt
 from pipeline.analyze.client import ClaudeAnalyst
 from pipeline.analyze.price import Tokens, cost_usd
 from pipeline.analyze.schema import Analysis
-from pipeline.errors import AnalysisInvalid
+from pipeline.errors import AnalysisInvalid, ConfigurationMissing
 from pipeline.finding import Evidence
 from pipeline.speech.catalogue import PATTERNS
 from pipeline.speech.transcript import Segment, Transcript
@@ -79,8 +81,9 @@ def test_answers_that_are_right_in_substance_are_taken(text: str) -> None:
     [
         ("", "no JSON object"),
         ("no braces", "no JSON object"),
-        ('{"insights": [', "no JSON object"),
+        ('{"insights": [', "not valid JSON"),
         ('{"insights": [}', "not valid JSON"),
+        ('{"insights": [{"category": "grammar"}', "not valid JSON"),
         (whole(insight(frequency=2.5)), "insights.0.frequency"),
         (whole(insight(frequency=0)), "insights.0.frequency"),
         (whole(insight(severity="severe")), "insights.0.severity"),
@@ -110,8 +113,12 @@ def test_valid_insights_are_salvaged_from_an_answer_that_breaks_rules() -> None:
     kept = answer.salvage(json.dumps(raw))
 
     assert kept is not None
-    assert len(kept.insights) == 5
-    assert len(kept.strengths) == 1
+    assert len(kept.analysis.insights) == 5
+    assert len(kept.analysis.strengths) == 1
+    assert [dropped.reason.partition(":")[0] for dropped in kept.dropped] == [
+        "it breaks the rules for an answer",
+        "there were more than the rules allow",
+    ]
 
 
 @pytest.mark.parametrize("raw", ["nothing", "{}", json.dumps(whole(focusNext=""))])
@@ -160,6 +167,27 @@ def test_an_insight_that_rests_on_suspect_words_alone_is_dropped_with_its_reason
     assert "hard to hear" in found.dropped[0].reason
 
 
+def test_an_insight_that_rests_on_clear_words_too_stands() -> None:
+    quotes = ["nobody understood it", "it was a very good plan"]
+    examples = [{"quote": quote, "segment": 0} for quote in quotes]
+
+    (finding,) = proven(insight(examples=examples)).findings
+
+    assert [quote.suspect for quote in finding.examples] == [True, False]
+
+
+def test_a_strength_that_was_hard_to_hear_is_not_shown() -> None:
+    analysis = parsed(
+        whole(strengths=[{"text": "x", "quote": "nobody understood it", "segment": 2}])
+    )
+    assert analysis is not None
+
+    found = evidence.prove(analysis, TALK)
+
+    assert found.strengths == ()
+    assert "hard to hear" in found.dropped[0].reason
+
+
 def test_an_unknown_pattern_key_lands_in_other() -> None:
     (finding,) = proven(insight(patternKey="vocabulary.invented")).findings
 
@@ -193,11 +221,40 @@ def test_the_transcript_stands_between_tags_that_a_speaker_cannot_guess() -> Non
 
 
 def test_the_prompt_names_every_pattern_and_its_version_follows_its_text() -> None:
-    loaded = prompt.load()
+    for version in prompt.versions():
+        loaded = prompt.load(version)
 
-    assert all(key in loaded.system for key in PATTERNS)
-    assert loaded.version.startswith("v1-")
-    assert "$" not in loaded.system
+        assert all(key in loaded.system for key in PATTERNS)
+        assert loaded.version.startswith(f"{version}-")
+        assert "$" not in loaded.system
+
+
+RELEASED = {
+    "v1": "d42919a555ce0e824bcdef3f91456ce59927f3ccd30ff2374f90d79e4f388999",
+    "v2": "7461e946e68b5373585f42d8f2654f02bf44a04d747cd21b125b9297aed3b38a",
+}
+"""SHA-256 of each prompt file: what was asked of a stored run can be read again for ever."""
+
+
+def test_a_released_prompt_is_never_changed_and_a_new_one_is_pinned() -> None:
+    folder = Path(prompt.__file__).parent / "prompts"
+
+    assert {
+        path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.md")
+    } == RELEASED, "write a new file for a new wording, choose it in PROMPT_VERSION, pin it here"
+
+
+def test_the_prompt_is_chosen_by_setting_and_an_old_one_still_runs(analyst: StandIn) -> None:
+    for version in prompt.versions():
+        client = claude(analyst, prompt_version=version)
+        assert client.analyze(TALK).prompt_version == prompt.load(version).version
+        client.close()
+
+
+@pytest.mark.parametrize("name", ["v0", "", "../evidence", "V1"])
+def test_a_prompt_that_does_not_exist_is_named_by_its_setting(analyst: StandIn, name: str) -> None:
+    with pytest.raises(ConfigurationMissing, match=r"PROMPT_VERSION.*v1, v2"):
+        claude(analyst, prompt_version=name)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +263,7 @@ def test_the_prompt_names_every_pattern_and_its_version_follows_its_text() -> No
         ("claude-haiku-5-5", Decimal("0.00060")),
         ("claude-haiku-5-5-20261001", Decimal("0.00060")),
         ("claude-haiku-4-5", Decimal("0.006")),
+        ("claude-haiku-5-50", None),
         ("rostrum-rules-1", None),
         ("gpt-9", None),
     ],
@@ -217,14 +275,18 @@ def test_cost_is_by_the_table_and_unknown_where_there_is_no_price(
 
 
 def test_what_the_cache_holds_is_priced_by_its_own_factors() -> None:
-    tokens = Tokens(cache_read=1_000_000, cache_write=1_000_000)
+    tokens = Tokens(cache_read=10_000, cache_write=10_000)
 
-    assert cost_usd("claude-haiku-5-5", tokens) == Decimal("0.135")
+    assert cost_usd("claude-haiku-5-5", tokens) == Decimal("0.00135")
 
 
-def claude(analyst: StandIn) -> ClaudeAnalyst:
+def test_a_price_holds_only_up_to_its_number_of_tokens() -> None:
+    assert cost_usd("claude-haiku-5-5", Tokens(read=60_000, cache_read=60_000)) is None
+
+
+def claude(analyst: StandIn, **settings: Any) -> ClaudeAnalyst:
     return ClaudeAnalyst.connect(
-        make_settings(anthropic_api_key="k", anthropic_base_url=analyst.url)
+        make_settings(anthropic_api_key="k", anthropic_base_url=analyst.url, **settings)
     )
 
 
@@ -241,6 +303,17 @@ def test_a_broken_answer_gets_one_repair_round_and_both_are_paid_for(analyst: St
     assert len(reading.analysis.insights) == 1
     assert (reading.tokens.read, reading.tokens.written) == (200, 20)
     assert len(analyst.calls()) == 2
+    client.close()
+
+
+def test_the_constant_part_of_the_question_is_cached(analyst: StandIn) -> None:
+    client = claude(analyst)
+    client.analyze(TALK)
+
+    second = client.analyze(TALK).tokens
+
+    assert (second.cache_write, second.read < second.cache_read) == (0, True)
+    assert second.cache_read > 1_000
     client.close()
 
 

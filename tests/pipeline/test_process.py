@@ -80,7 +80,7 @@ def test_the_run_tells_model_prompt_tokens_and_the_time_of_each_stage(world: Wor
     assert run.attempts == 1
     assert run.model == "rostrum-rules-1"
     assert run.prompt_version is not None
-    assert run.prompt_version.startswith("v1-")
+    assert run.prompt_version.startswith(f"{world.services.settings.prompt_version}-")
     assert run.input_tokens
     assert run.output_tokens
     assert run.cost_usd is None, "the price of a model that is not listed is unknown, not 0"

@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
 
 from pipeline.speech.catalogue import OTHER, PATTERNS
 from pipeline.speech.counts import count_pattern
@@ -281,6 +282,53 @@ def test_every_cut_of_a_transcript_is_found_at_its_offsets(
     assert found.status == "verified"
     assert transcript.text[found.start_offset : found.end_offset] == found.text
     assert count_words(found.text) == end - begin
+
+
+FEW_WORDS = st.lists(st.sampled_from("a b c d e f g h i j".split()), min_size=3, max_size=24)  # noqa: SIM905 - letters stand for words
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "leave", "swap"]), st.integers(0, 23), st.sampled_from("abz")
+    ),
+    max_size=4,
+)
+
+
+@given(said=FEW_WORDS, begin=st.integers(0, 12), length=st.integers(3, 20), changes=CHANGES)
+def test_a_quote_is_located_just_if_some_window_of_words_is_similar_enough(
+    said: list[str], begin: int, length: int, changes: list[tuple[str, int, str]]
+) -> None:
+    """Compared with trying every window there is."""
+    claimed = (said[begin:] or said)[:length]
+    for kind, place, word in changes:
+        at = place % len(claimed)
+        claimed[at : at + (kind != "add")] = [] if kind == "leave" and len(claimed) > 1 else [word]
+    windows = [said[b:e] for b in range(len(said)) for e in range(b + 3, len(said) + 1)]
+    best = max(Indel.normalized_similarity(claimed, window) for window in windows)
+
+    found = locate(" ".join(claimed), talk(" ".join(said)))
+
+    if len(claimed) < 3 or best < 0.90:
+        assert found is None
+    else:
+        assert found is not None
+        assert Indel.normalized_similarity(claimed, found.text.split()) == best
+        assert " ".join(said)[found.start_offset : found.end_offset] == found.text
+        assert found.status == ("verified" if best == 1 else "repaired")
+
+
+def test_of_two_similar_places_the_claimed_segment_is_meant() -> None:
+    line = "we talked to the old people of the village about their {} lives"
+    transcript = talk(line.format("long"), line.format("short"))
+
+    found = locate(line.format("good"), transcript, segment=1)
+
+    assert found is not None
+    assert found.segment == 1
+
+
+@pytest.mark.parametrize("quote", ["we met at the café", "it isnʼt far", "it isn‘t far"])
+def test_accents_and_apostrophes_of_any_kind_are_the_same(quote: str) -> None:
+    assert locate(quote, talk("We met at the cafe\u0301, it isn't far.")) is not None
 
 
 def test_five_quotes_are_located_quickly_in_a_very_long_talk() -> None:
