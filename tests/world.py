@@ -30,6 +30,8 @@ from tests.talks import tone, verbose_json
 
 NOWHERE = "http://127.0.0.1:9"
 """A port that nothing listens on."""
+NOBODYS_ID = "01890000-0000-7000-8000-000000000000"
+"""Of no session; the same in every process, so that tests can be divided among several."""
 
 
 class Clock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +14,7 @@ from tests.backend.live import eventually
 from tests.letters import LETTERS, Burials, listed, ours, retried
 from tests.local.destination import Reply
 from tests.local.queueing import publish
-from tests.world import NOWHERE
+from tests.world import NOBODYS_ID, NOWHERE
 
 
 def test_no_dead_letters_is_an_empty_page(letters_api: Api) -> None:
@@ -177,7 +176,7 @@ def test_letters_keep_nobody_from_erasing_a_learner(letters_api: Api, burials: B
     "letter_id",
     [
         "x",
-        str(uuid4()),
+        NOBODYS_ID,
         "1-0",
         "%2e%2e",
         "..%5C",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +13,7 @@ from pipeline.database.engine import transaction
 from pipeline.status import Scope, Stage, Status
 from tests.backend.api import Api, open_api, problem
 from tests.talks import tone, verbose_json
+from tests.world import NOBODYS_ID
 
 NON_RETRYABLE = "Upstash-NonRetryable-Error"
 
@@ -59,7 +59,7 @@ def test_a_signed_message_that_says_nothing_is_a_bad_request(api: Api, body: byt
     assert problem(api.webhook("process", body)) == (400, "BAD_REQUEST")
 
 
-@pytest.mark.parametrize("session_id", [str(uuid4()), "not-an-id"])
+@pytest.mark.parametrize("session_id", [NOBODYS_ID, "not-an-id"])
 def test_an_unknown_session_is_not_retried(api: Api, session_id: str) -> None:
     answer = api.process(session_id)
 
@@ -155,7 +155,7 @@ def test_a_missing_variable_is_named(api: Api, name: str, field: str) -> None:
 
 def test_missing_signing_keys_refuse_every_delivery(api: Api) -> None:
     for poor in open_api(api.world.with_settings(qstash_next_signing_key=None)):
-        assert problem(poor.process(uuid4())) == (500, "CONFIGURATION")
+        assert problem(poor.process(NOBODYS_ID)) == (500, "CONFIGURATION")
 
 
 def test_the_unforeseen_is_retried_and_keeps_its_cause_to_itself(
