@@ -18,7 +18,7 @@ from pipeline.report.markdown import as_markdown, plain
 from pipeline.report.page import as_html
 from pipeline.review import Format
 from tests.pipeline.test_profile import CLEAN
-from tests.talks import verbose_json
+from tests.talks import LINES, verbose_json
 from tests.world import World
 
 HOSTILE = (
@@ -103,7 +103,7 @@ def test_no_figure_scolds_and_nothing_is_red(world: World) -> None:
 
 
 def hostile(world: World) -> Any:
-    world.says(verbose_json(tuple(f"um {HOSTILE} um like this and that" for _ in range(6))))
+    world.says(verbose_json(tuple(f"{line} um {HOSTILE} um" for line in LINES)))
     return world.complete(title=HOSTILE)
 
 
@@ -123,7 +123,9 @@ def test_markdown_in_speech_and_title_is_escaped(world: World) -> None:
     page = Page(MarkdownIt("gfm-like", {"linkify": False}).render(text))
     assert set(page.elements) <= {"h1", "h2", "h3", "p", "strong", "blockquote", "ul", "li"}
     assert page.elements.count("h1") == 1
-    assert page.text.count(HOSTILE) > 6, "title, quotes and the talk say it letter by letter"
+    assert page.text.count(HOSTILE) > len(LINES), (
+        "title, quotes and the talk say it letter by letter"
+    )
 
 
 @pytest.mark.parametrize(
