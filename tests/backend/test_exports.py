@@ -83,7 +83,7 @@ def test_a_session_tells_bands_courses_places_and_what_became_of_the_focus(api: 
     assert by_name["pace"]["series"][0]["end"] - by_name["pace"]["series"][0]["start"] == 30
     assert by_name["fillers_per_minute"]["moments"][0]["start"] is not None
     assert session["metricsRestOn"].startswith("Transcribed by ")
-    assert session["focusKey"] == session["lastFocus"]["key"] == "vocabulary.vague_words"
+    assert session["focusKey"] == session["lastFocus"]["key"] == "vocabulary.fillers"
     assert session["lastFocus"]["outcome"] == "same"
 
 

@@ -41,7 +41,7 @@ def test_the_next_session_and_the_learner_show_what_became_of_the_focus(
     second = world.complete("ann")
 
     for page in (screen("session", id=str(second)), screen("learner", id="ann")):
-        assert "Last focus: Vague words: " in words(page).replace("*", "")
+        assert "Last focus: Filler words: " in words(page).replace("*", "")
         assert "better than last time" in words(page)
 
 

@@ -137,14 +137,14 @@ def told(world: World, session_id: object) -> FollowUp | None:
 def test_a_session_says_what_became_of_the_focus_before_it(world: World) -> None:
     first = world.complete()
     assert told(world, first) is None, "nothing came before"
-    assert world.detail(first).focus_key == "vocabulary.vague_words"
+    assert world.detail(first).focus_key == "vocabulary.fillers"
 
     world.says(verbose_json(CLEAN))
     second = world.complete()
 
     found = told(world, second)
     assert found is not None
-    assert (found.session_id, found.label, found.outcome) == (first, "Vague words", "improved")
+    assert (found.session_id, found.label, found.outcome) == (first, "Filler words", "improved")
     assert found.before > 0
     assert found.now == 0
     assert told(world, first) is None, "a session looks back only"

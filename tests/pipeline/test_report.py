@@ -65,7 +65,7 @@ def test_the_report_puts_strengths_first_then_one_focus_then_the_rest(world: Wor
             detail.insights[0].suggestion,
             "In figures",
             "What you said",
-            "hospital",
+            LINES[-1],
         ]
         places = [text.index(part) for part in order]
         assert places == sorted(places), wanted
@@ -223,5 +223,5 @@ def test_the_report_says_what_became_of_the_last_focus(world: World) -> None:
 
     page = exported(world, world.complete(), Format.HTML)
 
-    assert "Your last focus: <bdi>Vague words:" in page
+    assert "Your last focus: <bdi>Filler words:" in page
     assert "better than last time" in page
