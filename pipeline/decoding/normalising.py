@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OPUS = {"application": "voip", "compression_level": "1"}
 """Complexity 1 of 10 takes a third of the time of 10, and the speech model hears the sample talk
-as well at 0, 1, 2, 5 and 10 (docs/performance.md)."""
+as well at 0, 1, 2, 5 and 10 (samples/README.md)."""
 EXACT = {"fflags": "+bitexact"}
 """The same samples give the same bytes: the stream's number is not drawn by lot."""
 
