@@ -41,7 +41,7 @@ def test_ten_minutes_take_less_than_a_third_of_their_length(whisper: StandIn) ->
     assert seconds > 600
     assert taken < seconds / 3
     assert word_error_rate(SCRIPT * TURNS, heard.text) < 0.03
-    assert len(re.findall(r"\b(?:um|uh)\b", heard.text.lower())) >= 0.9 * 5 * TURNS
+    assert len(re.findall(r"\b(?:um|uh)\b", heard.text.lower())) >= 0.8 * 5 * TURNS
     assert heard.segments is not None
     assert heard.words is not None
     assert len(heard.segments) > 10 * TURNS, "sentences, not stretches of half a minute"
