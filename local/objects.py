@@ -108,7 +108,7 @@ def _weed(data_dir: Path, port: int, server: ObjectsServer) -> tuple[list[str], 
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     config.write_text(json.dumps({"identities": [identity]}))
-    parts = ("master", "volume", "filer")
+    parts = ("master", "volume", "filer", "admin")
     ports = [argument for part in parts for argument in _port_pair(part)]
     command = [
         _program("weed"),
@@ -123,6 +123,9 @@ def _weed(data_dir: Path, port: int, server: ObjectsServer) -> tuple[list[str], 
         f"-filer.localSocket={data_dir / 'filer.sock'}",
         f"-s3.config={config}",
         *ports,
+        # Two more servers at fixed ports: of two stores that start together one would end.
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-master.telemetry=false",
         "-webdav=false",
         "-admin.ui=false",

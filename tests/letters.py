@@ -22,6 +22,7 @@ from tests.talks import verbose_json
 from tests.world import World
 
 LETTERS = "/api/dead-letters"
+FAILED = "/api/internal/failed"
 ENDED = {"Upstash-NonRetryable-Error": "true"}
 
 
@@ -45,8 +46,11 @@ class Burials:
         """A session whose message the queue has given up, with `reply` as every answer."""
         answer = reply or ours("TRANSCRIPTION_UNAVAILABLE")
         self.destination.reply(*[answer] * (1 if answer.status == 489 else RETRIES + 1))
+        told = len(self.destination.to(FAILED))
         session_id = self.world.upload(**upload)
         eventually(lambda: self.ids(session_id))
+        # The failure callback comes to the same destination: it must not take a later answer.
+        self.destination.wait_for(told + 1, path=FAILED)
         return session_id
 
     def fail(self, session_id: UUID, *, heard: int = 500) -> None:
