@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
+# Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
+SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
 .PHONY: help setup setup-dev run demo test test-long chaos check eval lint types lock memory bench-audio bench-speech bench-quotes screenshots clean
 
@@ -34,13 +36,13 @@ demo: $(VENV)/.dev ## process one recording and print the feedback: make demo AU
 	@$(BIN)/python -m local.stack demo $(if $(AUDIO),"$(AUDIO)")
 
 test: $(VENV)/.dev ## run all tests but those that take minutes
-	$(BIN)/python -m pytest -m "not chaos and not long"
+	$(BIN)/python -m pytest -m "not chaos and not long" $(SIDE_BY_SIDE)
 
 test-long: $(VENV)/.dev ## run the tests that take minutes: long recordings, damaged files
 	$(BIN)/python -m pytest -m long
 
 chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos SEED=7
-	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults
+	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(SIDE_BY_SIDE)
 
 check: lint types test ## what CI runs
 
