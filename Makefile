@@ -42,7 +42,7 @@ test-long: $(VENV)/.dev ## run the tests that take minutes: long recordings, dam
 	$(BIN)/python -m pytest -m long
 
 chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos SEED=7
-	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(SIDE_BY_SIDE)
+	CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -n 3 --dist worksteal
 
 check: lint types test ## what CI runs
 

@@ -44,7 +44,7 @@ DELETED = Commit(
 ANALYZING = Commit("analyzing", "session_events", "NEW.stage = 'analyzing'")
 ANALYSIS = Commit("analysis", "analyses")
 STORING = Commit("storing", "session_events", "NEW.stage = 'storing'")
-COMPLETION = Commit("completion", "pattern_profiles")
+COMPLETION = Commit("completion", "pattern_profiles", write="INSERT OR UPDATE")
 """The last rows of the one transaction that makes results, profile and `COMPLETED`."""
 
 COMMITS = (

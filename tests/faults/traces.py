@@ -11,8 +11,10 @@ from pipeline.database import profiles
 from pipeline.database.engine import transaction
 from tests.world import World
 
+# Whether a prompt was in the vendor's cache depends on who asked before.
 _RESULTS = """
-SELECT to_jsonb(t) - ARRAY['id', 'run_id', 'session_id', 'created_at'] FROM {} t
+SELECT to_jsonb(t) - ARRAY['id', 'run_id', 'session_id', 'created_at', 'cache_read_tokens',
+                           'cache_write_tokens'] FROM {} t
  WHERE run_id IN (SELECT id FROM runs WHERE session_id = :session) ORDER BY 1
 """
 _RUNS = """
