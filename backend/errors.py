@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from pipeline import errors
+from pipeline.letter import NON_RETRYABLE
 
-NON_RETRYABLE = 489
 NON_RETRYABLE_HEADER = "Upstash-NonRetryable-Error"
 
 

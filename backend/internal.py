@@ -12,7 +12,7 @@ import anyio
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.dependencies import ServicesHeld, note_session, problems
 from backend.errors import delivery_response
@@ -20,6 +20,7 @@ from backend.request_log import log_unforeseen
 from backend.schemas import DeliveryOut, MarkedOut, SweepOut
 from pipeline.dead_letter import mark_dead
 from pipeline.errors import InvalidRequest, RostrumError, Unforeseen
+from pipeline.letter import FailureCallback
 from pipeline.process import Delivery, process_session
 from pipeline.queue import verify_delivery
 from pipeline.sweep import sweep
@@ -44,14 +45,6 @@ class Message(BaseModel):
 
     session_id: str = Field(alias="sessionId", min_length=1)
     run_id: UUID | None = Field(None, alias="runId")
-
-
-class FailureCallback(BaseModel):
-    """The part of QStash's failure callback that we read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    source_body: Base64Bytes = Field(alias="sourceBody")
 
 
 async def signed_body(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TypeVar
 from uuid import UUID
 
@@ -48,8 +49,8 @@ class _Message(BaseModel):
     run_id: UUID | None = Field(None, alias="runId")
 
 
-class _Callback(BaseModel):
-    """The part of a failure callback that holds the message behind it."""
+class FailureCallback(BaseModel):
+    """The part of QStash's failure callback that we read: the message behind it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,7 +93,7 @@ def contents(letter: Letter, settings: Settings) -> Contents | None:
 def _message(purpose: Purpose, body: bytes) -> _Message | None:
     """The message, or the one that a failure callback tells of."""
     if purpose is Purpose.FAILED:
-        callback = _read(_Callback, body)
+        callback = _read(FailureCallback, body)
         body = callback.source_body if callback else b""
     return _read(_Message, body)
 
@@ -100,7 +101,12 @@ def _message(purpose: Purpose, body: bytes) -> _Message | None:
 def _code(answer: bytes) -> str | None:
     """Only what is a code of ours: a proxy's answer may hold anything."""
     ours = _read(_Answer, answer)
-    return ours.code if ours and ours.code in set(_codes(RostrumError)) else None
+    return ours.code if ours and ours.code in _our_codes() else None
+
+
+@cache
+def _our_codes() -> frozenset[str]:
+    return frozenset(_codes(RostrumError))
 
 
 def _codes(error: type[RostrumError]) -> Iterator[str]:

@@ -53,14 +53,13 @@ class Watch:
             TimedOut: the time is over.
             RostrumError: what it was cut short with; and all that `call` raises.
         """
-        self.check()
         answer: Future[T] = Future()
         with self._lock:
             self._waiting = answer
-        threading.Thread(target=_settle, args=(answer, call), name=what, daemon=True).start()
         try:
-            # Cut between the check and the wait: found here.
+            # A cut is seen here, or it ends the answer that waits already.
             self.check()
+            threading.Thread(target=_settle, args=(answer, call), name=what, daemon=True).start()
             return answer.result(timeout=min(seconds, self._ends_at - time.monotonic()))
         except TimeoutError as error:
             raise TimedOut(f"{what} did not answer in time.") from error

@@ -6,6 +6,7 @@ from pipeline.analyze.schema import Analysis, InsightAnswer
 from pipeline.finding import Dropped, Evidence, Finding, ProvenStrength
 from pipeline.speech.catalogue import OTHER, PATTERNS
 from pipeline.speech.counts import count_pattern
+from pipeline.speech.fillers import Talk
 from pipeline.speech.quotes import SHORTEST_WORDS, LocatedQuote, QuoteIndex
 from pipeline.speech.transcript import Transcript
 from pipeline.speech.words import count_words
@@ -19,7 +20,7 @@ ONLY_SUSPECT = "it rests only on words that were hard to hear"
 
 def prove(analysis: Analysis, transcript: Transcript) -> Evidence:
     """Locate each quote; keep what is proven, and the reasons for the rest."""
-    index = QuoteIndex(transcript)
+    index, talk = QuoteIndex(transcript), Talk(transcript)
     dropped: list[Dropped] = []
     findings = []
     for insight in analysis.insights:
@@ -29,7 +30,7 @@ def prove(analysis: Analysis, transcript: Transcript) -> Evidence:
         elif all(quote.suspect for quote in located):
             dropped.append(_unproven(insight, ONLY_SUSPECT))
         else:
-            findings.append(_finding(insight, located, transcript))
+            findings.append(_finding(insight, located, talk))
     strengths = []
     for strength in analysis.strengths:
         quote = index.locate(strength.quote, segment=strength.segment)
@@ -73,9 +74,7 @@ def _overlap(one: LocatedQuote, other: LocatedQuote) -> bool:
     return one.start_offset < other.end_offset and other.start_offset < one.end_offset
 
 
-def _finding(
-    insight: InsightAnswer, located: tuple[LocatedQuote, ...], transcript: Transcript
-) -> Finding:
+def _finding(insight: InsightAnswer, located: tuple[LocatedQuote, ...], talk: Talk) -> Finding:
     known = PATTERNS.get(insight.pattern_key)
     return Finding(
         category=known.category if known else insight.category,
@@ -83,7 +82,7 @@ def _finding(
         pattern=insight.pattern,
         detail=insight.detail,
         frequency=insight.frequency,
-        counted=count_pattern(known.key, transcript) if known else None,
+        counted=count_pattern(known.key, talk) if known else None,
         severity=insight.severity,
         suggestion=insight.suggestion,
         examples=located,

@@ -137,23 +137,44 @@ def renew(db: Session, lease: Lease, *, lease_seconds: float, now: datetime) -> 
     return loss(db, lease) if renewed is None else None
 
 
+def _change(
+    db: Session,
+    lease: Lease,
+    to: Status,
+    *,
+    now: datetime,
+    only_if: ColumnElement[bool] | None = None,
+    values: dict[str, Any],
+    run_values: dict[str, Any] | None = None,
+    error: RostrumError | None = None,
+) -> None:
+    """A change of status by the lease's owner.
+
+    Raises:
+        LeaseHeld, NotFound: as `guard`.
+    """
+    changed = change_status(
+        db,
+        lease.session_id,
+        to,
+        only_if=ours(lease) if only_if is None else and_(ours(lease), only_if),
+        actor=QUEUE,
+        now=now,
+        values=values,
+        run_values=run_values,
+        error_code=error.code if error else None,
+    )
+    if changed is None:
+        raise loss(db, lease)
+
+
 def enter(db: Session, lease: Lease, stage: Stage, *, now: datetime) -> None:
     """Say what the worker does now.
 
     Raises:
         LeaseHeld, NotFound: as `guard`.
     """
-    entered = change_status(
-        db,
-        lease.session_id,
-        Status.PROCESSING,
-        only_if=ours(lease),
-        actor=QUEUE,
-        now=now,
-        values={"stage": stage},
-    )
-    if entered is None:
-        raise loss(db, lease)
+    _change(db, lease, Status.PROCESSING, now=now, values={"stage": stage})
 
 
 def hand_back(db: Session, lease: Lease, error: RostrumError, *, now: datetime) -> None:
@@ -162,18 +183,8 @@ def hand_back(db: Session, lease: Lease, error: RostrumError, *, now: datetime) 
     Raises:
         LeaseHeld, NotFound: as `guard`.
     """
-    handed = change_status(
-        db,
-        lease.session_id,
-        Status.PROCESSING,
-        only_if=ours(lease),
-        actor=QUEUE,
-        now=now,
-        values={"stage": S.stage, "lease_expires_at": now},
-        error_code=error.code,
-    )
-    if handed is None:
-        raise loss(db, lease)
+    handed = {"stage": S.stage, "lease_expires_at": now}
+    _change(db, lease, Status.PROCESSING, now=now, values=handed, error=error)
 
 
 def fail(
@@ -189,12 +200,10 @@ def fail(
     ended: dict[str, Any] = {"error_code": error.code}
     if retry_due_at is None:
         ended |= {"outcome": Outcome.FAILED, "finished_at": now}
-    failed = change_status(
+    _change(
         db,
-        lease.session_id,
+        lease,
         Status.FAILED,
-        only_if=ours(lease),
-        actor=QUEUE,
         now=now,
         values={
             "stage": S.stage,
@@ -206,10 +215,8 @@ def fail(
             "retry_due_at": retry_due_at,
         },
         run_values=ended,
-        error_code=error.code,
+        error=error,
     )
-    if failed is None:
-        raise loss(db, lease)
 
 
 def complete(db: Session, lease: Lease, *, now: datetime) -> None:
@@ -218,13 +225,12 @@ def complete(db: Session, lease: Lease, *, now: datetime) -> None:
     Raises:
         LeaseHeld, NotFound: as `guard`.
     """
-    completed = change_status(
+    _change(
         db,
-        lease.session_id,
+        lease,
         Status.COMPLETED,
-        only_if=and_(ours(lease), or_(S.audio_key.is_(None), S.audio_deleted_at.is_not(None))),
-        actor=QUEUE,
         now=now,
+        only_if=or_(S.audio_key.is_(None), S.audio_deleted_at.is_not(None)),
         values={
             "result_run_id": lease.run_id,
             "lease_expires_at": None,
@@ -233,5 +239,3 @@ def complete(db: Session, lease: Lease, *, now: datetime) -> None:
         },
         run_values={"outcome": Outcome.COMPLETED, "finished_at": now, "error_code": None},
     )
-    if completed is None:
-        raise loss(db, lease)

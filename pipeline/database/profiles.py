@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from pipeline.database.models import Learner
 
-# What stands are the insights of each session's last successful run. An occurrence count is
-# code's where code can count, else the model's claim; two insights on one key in one session
-# that code counted are one count, hence max() there and sum() of claims otherwise.
+OCCURRENCES = "coalesce(max(counted), sum(frequency))"
+"""Of one key in one run: code's count where code can count, else the model's claim. Two insights
+on one key that code counted are one count, hence max() there and sum() of claims otherwise."""
+
+# What stands are the insights of each session's last successful run.
 #
 # Trend: the median rate of the last 3 sessions against that of the 5 before them; nothing is
 # said below 3 sessions. An improvement is a quarter less (house value). With 3 sessions there is
@@ -18,7 +20,7 @@ from pipeline.database.models import Learner
 # Rates are looked at for the last 8 sessions only, so the cost grows with what was found, not
 # with patterns times sessions. One statement, since the profile must never be seen half-derived:
 # the DELETE and the INSERT touch different keys.
-_DERIVE = text("""
+_DERIVE = text(f"""
 WITH standing AS MATERIALIZED (
     SELECT s.created_at, s.result_run_id AS run_id, t.word_count,
            row_number() OVER (ORDER BY s.created_at DESC, s.id DESC) AS recency
@@ -34,7 +36,7 @@ seen AS MATERIALIZED (
     SELECT found.pattern_key, found.occurrences, st.recency, st.created_at
       FROM standing st
      CROSS JOIN LATERAL (
-           SELECT i.pattern_key, coalesce(max(i.counted), sum(i.frequency)) AS occurrences
+           SELECT i.pattern_key, {OCCURRENCES} AS occurrences
              FROM insights i
             WHERE i.run_id = st.run_id
             GROUP BY i.pattern_key) found
@@ -97,7 +99,7 @@ SELECT :learner, pattern_key, newest.category, newest.pattern, sessions_seen, to
        occurrences = excluded.occurrences, rate_per_1000_words = excluded.rate_per_1000_words,
        first_seen_at = excluded.first_seen_at, last_seen_at = excluded.last_seen_at,
        last_severity = excluded.last_severity, trend = excluded.trend
-""")
+""")  # noqa: S608 - our own words, nothing of a caller's
 
 
 def refresh(db: Session, learner_id: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from pipeline.database.profiles import OCCURRENCES
 from pipeline.focus import Figure, Spoken
 
 _SESSIONS = text("""
@@ -26,12 +27,11 @@ _FIGURES = text("""
 SELECT run_id, name, label, unit, value, low, high, formula_version
   FROM metrics WHERE run_id = ANY(:runs)
 """)
-# As the profile counts them: see there.
-_COUNTS = text("""
-SELECT run_id, pattern_key, coalesce(max(counted), sum(frequency)) AS occurrences
+_COUNTS = text(f"""
+SELECT run_id, pattern_key, {OCCURRENCES} AS occurrences
   FROM insights WHERE run_id = ANY(:runs)
  GROUP BY run_id, pattern_key
-""")
+""")  # noqa: S608 - our own words, nothing of a caller's
 
 
 def spoken(

@@ -16,13 +16,12 @@ from pipeline.speech.habits import (
     repeats_in,
     spoken_sentences,
 )
-from pipeline.speech.transcript import Transcript
 
 
-def count_pattern(pattern_key: str, transcript: Transcript) -> int | None:
+def count_pattern(pattern_key: str, talk: Talk) -> int | None:
     """How often a pattern occurs; None for keys that only understanding can count."""
     counter = _COUNTERS.get(pattern_key)
-    return counter(Talk(transcript)) if counter else None
+    return counter(talk) if counter else None
 
 
 def _openers(talk: Talk) -> int:

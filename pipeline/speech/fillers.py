@@ -158,11 +158,6 @@ def _heard(segment: Segment, begin: int) -> list[tuple[int, int, Word]]:
     return places
 
 
-def find_fillers(transcript: Transcript) -> tuple[Moment, ...]:
-    """Every filler in the order of the talk."""
-    return fillers_in(Talk(transcript))
-
-
 def fillers_in(talk: Talk) -> tuple[Moment, ...]:
     """Every filler of a prepared talk, in order."""
     sounds = [

@@ -13,9 +13,10 @@ from fastapi.routing import APIRoute
 
 from backend import dead_letters, health, internal, sessions, users
 from backend.app import create_app
-from backend.errors import NON_RETRYABLE, NON_RETRYABLE_HEADER, TABLE, delivery_response
+from backend.errors import NON_RETRYABLE_HEADER, TABLE, delivery_response
 from pipeline import errors
 from pipeline.errors import Permanent, Refused, RostrumError, Transient
+from pipeline.letter import NON_RETRYABLE
 from tests.world import make_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"

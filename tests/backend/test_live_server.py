@@ -53,7 +53,10 @@ def test_it_says_at_its_start_whom_it_answers_and_logs_only_json(live: Live) -> 
     webhook = f"{live.url}/api/internal/process"
     assert f"Rostrum's backend starts; the queue is told to deliver to {webhook}" in events
     assert "API_TOKEN is not set: the API answers on this machine only" in events
-    (line,) = [line for line in live.lines() if line.get("route") == "/api/sessions"]
+    # Written once the answer has gone, so perhaps a moment after it was read.
+    (line,) = eventually(
+        lambda: [line for line in live.lines() if line.get("route") == "/api/sessions"]
+    )
     assert (line["method"], line["status"], line["code"]) == ("POST", 201, "STORED")
     assert line["session"] == live.client.get("/api/sessions").json()["sessions"][0]["id"]
     assert line["ms"] > 0

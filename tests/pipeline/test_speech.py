@@ -12,7 +12,7 @@ from rapidfuzz.distance import Indel
 
 from pipeline.speech.catalogue import OTHER, PATTERNS
 from pipeline.speech.counts import count_pattern
-from pipeline.speech.fillers import find_fillers
+from pipeline.speech.fillers import Talk, fillers_in
 from pipeline.speech.metric import Metric
 from pipeline.speech.metrics import measure
 from pipeline.speech.quotes import QuoteIndex, locate
@@ -87,15 +87,15 @@ def test_sentences_end_at_their_punctuation() -> None:
     ],
 )
 def test_fillers_are_sounds_and_words_that_are_set_off(line: str, fillers: list[str]) -> None:
-    assert [moment.text for moment in find_fillers(talk(line))] == fillers
+    assert [moment.text for moment in fillers_in(Talk(talk(line)))] == fillers
 
 
 def test_a_pause_sets_a_filler_off_as_a_comma_does() -> None:
     line = "We went there like forty times"
     silences = (Silence(1.2, 1.5), Silence(2.0, 2.4))
 
-    assert find_fillers(talk(line, timed=True)) == ()
-    (found,) = find_fillers(talk(line, timed=True, silences=silences))
+    assert fillers_in(Talk(talk(line, timed=True))) == ()
+    (found,) = fillers_in(Talk(talk(line, timed=True, silences=silences)))
     assert (found.text, found.start, found.end) == ("like", 1.5, 2.0)
 
 
@@ -178,7 +178,7 @@ def test_without_times_less_is_said() -> None:
     ],
 )
 def test_code_counts_what_code_can_count(key: str, line: str, count: int | None) -> None:
-    assert count_pattern(key, talk(line)) == count
+    assert count_pattern(key, Talk(talk(line))) == count
 
 
 def test_the_catalogue_has_stable_keys_in_three_categories() -> None:
