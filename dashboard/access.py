@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from enum import IntEnum
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from pipeline.settings import is_loopback
-
-
-class Role(IntEnum):
-    """Each may do what the one below may."""
-
-    COACH = 1
-    QA = 2
-    ADMIN = 3
-
+from pipeline.staff import Role, Staff
 
 ROLE_VARIABLES = {
     Role.ADMIN: "DASHBOARD_ADMINS",
@@ -28,25 +18,11 @@ ROLE_VARIABLES = {
 """E-mails, separated by commas."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """The person at the screen."""
-
-    name: str
-    """What events and runs name as their actor."""
-    role: Role
-    is_local: bool = False
-
-    def may(self, role: Role) -> bool:
-        """Whether this viewer has at least `role`."""
-        return self.role >= role
-
-
 class NoAccess(Exception):
     """The message says why, and what to do."""
 
 
-def viewer() -> Viewer:
+def viewer() -> Staff:
     """Who is looking now.
 
     Raises:
@@ -55,14 +31,14 @@ def viewer() -> Viewer:
     if _has_sign_in():
         return _signed_in()
     if os.environ.get("APP_ENV", "local") == "local" and _is_local():
-        return Viewer("local admin", Role.ADMIN, is_local=True)
+        return Staff("local admin", Role.ADMIN, is_local=True)
     raise NoAccess(
         "Sign-in is not set up. Without it the dashboard works on its own machine only: "
         "configure [auth] in .streamlit/secrets.toml."
     )
 
 
-def require(role: Role) -> Viewer:
+def require(role: Role) -> Staff:
     """The viewer, for a write that needs `role`.
 
     Raises:
@@ -81,7 +57,7 @@ def _has_sign_in() -> bool:
         return False
 
 
-def _signed_in() -> Viewer:
+def _signed_in() -> Staff:
     if not st.user.is_logged_in:
         raise NoAccess("Please sign in.")
     email = str(st.user.get("email") or "").strip().lower()
@@ -89,7 +65,7 @@ def _signed_in() -> Viewer:
         raise NoAccess("Your account has no verified e-mail address.")
     for role, variable in ROLE_VARIABLES.items():
         if email in _emails(variable):
-            return Viewer(email, role)
+            return Staff(email, role)
     raise NoAccess("Your account has no role here. Ask an admin to add you.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.access import NoAccess, Role, Viewer, viewer
+from dashboard.access import NoAccess, viewer
 from dashboard.components.failure import draw_error
 from dashboard.links import (
     LEARNER_PAGE,
@@ -15,6 +15,7 @@ from dashboard.links import (
 )
 from pipeline.errors import RostrumError
 from pipeline.settings import UnsafeConfiguration
+from pipeline.staff import Role, Staff
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
         draw_error(error)
 
 
-def _pages(looking: Viewer) -> dict[str, list[st.Page]]:
+def _pages(looking: Staff) -> dict[str, list[st.Page]]:
     """The navigation's groups, as far as the viewer's role goes."""
     work = [
         st.Page(SESSIONS_PAGE, title="Sessions", icon=":material/list:", default=True),

@@ -16,7 +16,10 @@
         ├── Unauthorized, InvalidRequest, PayloadTooLarge, NotFound
         ├── MissingAudio, AudioTooLarge
         ├── AudioMismatch, AudioGone, TranscriptMissing, AlreadyRunning
-        └── NotRetryable     a dead letter that no retry would help
+        ├── NotRetryable     a dead letter that no retry would help
+        ├── Forbidden        the person's role is less than this needs
+        ├── OutOfDate        somebody changed it since it was looked at
+        └── Taken            somebody else has it in hand
 
 Sentences never hold what a learner said, a name or a key. This module knows no HTTP.
 """
@@ -273,3 +276,24 @@ class NotRetryable(Refused):
 
     code = "NOT_RETRYABLE"
     sentence = "This dead letter cannot be retried."
+
+
+class Forbidden(Refused):
+    """The person's role is less than this needs."""
+
+    code = "FORBIDDEN"
+    sentence = "Your role may not do this. Ask an admin."
+
+
+class OutOfDate(Refused):
+    """Somebody changed it since it was looked at: nothing was written."""
+
+    code = "OUT_OF_DATE"
+    sentence = "Somebody changed this meanwhile. Look again, then decide."
+
+
+class Taken(Refused):
+    """Somebody else has it in hand."""
+
+    code = "TAKEN"
+    sentence = "Somebody else has this in hand. Take another one."

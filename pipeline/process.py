@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pipeline import listening
 from pipeline.analyze.judgement import judge
-from pipeline.database import leases, profiles, results, sessions
+from pipeline.database import leases, profiles, results, sessions, summaries
 from pipeline.database.engine import transaction
 from pipeline.database.leases import Lease
 from pipeline.errors import (
@@ -247,6 +247,7 @@ def _complete(work: _Work, transcript: Transcript) -> None:
     with transaction(services.engine) as db:
         results.publish_results(db, lease, measurement)
         leases.complete(db, lease, now=services.now())
+        summaries.refresh(db, lease.session_id)
         profiles.refresh(db, lease.learner_id)
     log.info("session_completed", extra=_ids(lease))
 

@@ -10,8 +10,11 @@ import grimp
 import pytest
 from sqlalchemy import CheckConstraint
 
-from pipeline.database.models import Base
+from pipeline.bulk_action import BulkAction, BulkState
+from pipeline.database.staff_models import AuditEntry
+from pipeline.staff import AuditAction
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
+from pipeline.verdict import ReviewState, Verdict
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("pipeline", "backend", "dashboard", "local", "evaluation")
@@ -21,6 +24,9 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "m
 # The import order inside pipeline: a module may import only from those above it.
 ORDER = (
     "errors",
+    "staff",
+    "verdict",
+    "bulk_action",
     "speech",
     "settings",
     "status",
@@ -33,6 +39,7 @@ ORDER = (
     "focus",
     "progress",
     "session",
+    "criteria",
     "report",
     "database",
     "storage",
@@ -221,7 +228,7 @@ def test_no_consent_is_stored_that_nothing_checks() -> None:
     """None is stored yet: the issue that brings consent brings what each one stops."""
     stored = [
         str(column)
-        for table in Base.metadata.tables.values()
+        for table in AuditEntry.metadata.tables.values()
         for column in table.columns
         if "consent" in column.name
     ]
@@ -236,6 +243,11 @@ def test_no_consent_is_stored_that_nothing_checks() -> None:
         ("runs", "scope", Scope),
         ("runs", "trigger", Trigger),
         ("runs", "outcome", Outcome),
+        ("verdicts", "verdict", Verdict),
+        ("reviews", "state", ReviewState),
+        ("bulk_jobs", "action", BulkAction),
+        ("bulk_jobs", "state", BulkState),
+        ("audit_log", "action", AuditAction),
     ],
 )
 def test_check_constraints_list_just_the_values_of_their_enum(
@@ -243,7 +255,7 @@ def test_check_constraints_list_just_the_values_of_their_enum(
 ) -> None:
     checks = [
         str(constraint.sqltext)
-        for constraint in Base.metadata.tables[table].constraints
+        for constraint in AuditEntry.metadata.tables[table].constraints
         if isinstance(constraint, CheckConstraint) and str(constraint.name).endswith(column)
     ]
     assert len(checks) == 1

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import streamlit as st
 
-from dashboard.access import Role, viewer
+from dashboard.access import viewer
 from dashboard.components.progress import draw_focuses, draw_trends
 from dashboard.links import SESSION_PAGE, LearnerLink, SessionLink
 from dashboard.services import services
@@ -15,6 +15,7 @@ from dashboard.wording import ago, plain, status_text
 from pipeline import review
 from pipeline.errors import NotFound
 from pipeline.session import Profile
+from pipeline.staff import Role
 
 TREND_FROM = 3
 MOST_SESSIONS = 20

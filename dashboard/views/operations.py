@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.access import NoAccess, Role, Viewer, require
+from dashboard.access import NoAccess, require
 from dashboard.components.dead_letters import draw_letter
 from dashboard.components.failure import draw_error
 from dashboard.services import services
@@ -14,6 +14,7 @@ from dashboard.wording import WORDS, plain
 from pipeline import dead_letter, health, review
 from pipeline.dead_letter import LetterPage, RetryReport
 from pipeline.errors import RostrumError
+from pipeline.staff import Role, Staff
 from pipeline.status import Status
 
 PAGE_SIZE = 25
@@ -142,7 +143,7 @@ def _close_when_done() -> None:
 
 
 def _retry(letter_id: str) -> None:
-    def act(asker: Viewer) -> str:
+    def act(asker: Staff) -> str:
         retried = dead_letter.retry(services(), letter_id, requested_by=asker.name)
         if retried.queued:
             return "Back in the queue."
@@ -156,14 +157,14 @@ def _retry_all() -> None:
 
 
 def _delete(letter_id: str) -> None:
-    def act(_asker: Viewer) -> str:
+    def act(_asker: Staff) -> str:
         dead_letter.delete(services(), letter_id)
         return "The dead letter is deleted."
 
     _do(act)
 
 
-def _do(act: Callable[[Viewer], str]) -> None:
+def _do(act: Callable[[Staff], str]) -> None:
     """One click, one call; what came of it is drawn with the page."""
     try:
         outcome: str | RostrumError | NoAccess = act(require(Role.ADMIN))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from dashboard.access import Role, require, viewer
+from dashboard.access import require, viewer
 from dashboard.components.exports import draw_exports
 from dashboard.components.failure import draw_error, draw_failure
 from dashboard.components.feedback import draw_dropped, draw_insights, draw_summary
@@ -27,6 +27,7 @@ from dashboard.wording import (
 from pipeline import intake, review
 from pipeline.errors import NotFound, RostrumError
 from pipeline.session import SessionDetail, SessionRow
+from pipeline.staff import Role
 from pipeline.status import Scope, Status
 
 POLL_SECONDS = 1

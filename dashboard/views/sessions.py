@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard.access import Role, viewer
+from dashboard.access import viewer
 from dashboard.links import SESSION_PAGE, UPLOAD_PAGE, SessionLink, SessionsLink
 from dashboard.services import services
 from dashboard.wording import WORDS, ago, exact, is_moving, length, status_text
 from pipeline import review
 from pipeline.session import Page, SessionRow
+from pipeline.staff import Role
 from pipeline.status import Status
 
 PAGE_SIZE = 25

@@ -9,12 +9,13 @@ from uuid import UUID
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard.access import Role, require
+from dashboard.access import require
 from dashboard.links import SESSION_PAGE, SessionLink
 from dashboard.services import services
 from dashboard.wording import plain
 from pipeline import intake
 from pipeline.errors import RostrumError
+from pipeline.staff import Role
 
 MOST_FILES = 50
 TYPES = [

@@ -12,6 +12,7 @@ import uuid_utils
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
@@ -79,6 +80,12 @@ class SpeakingSession(Base):
         Index("ix_sessions_learner_id_id", "learner_id", "id"),
         Index("ix_sessions_status_id", "status", "id"),
         Index(
+            "ix_sessions_assigned_to_id",
+            "assigned_to",
+            "id",
+            postgresql_where=text("assigned_to IS NOT NULL"),
+        ),
+        Index(
             "ix_sessions_unfinished",
             "status_changed_at",
             postgresql_where=text("status <> 'COMPLETED'"),
@@ -108,6 +115,8 @@ class SpeakingSession(Base):
     duration_seconds: Mapped[float | None]
     uploaded_at: Mapped[datetime | None]
     audio_deleted_at: Mapped[datetime | None]
+    audio_digest: Mapped[str | None] = mapped_column(index=True)
+    """SHA-256 of the recording, in hexadecimal: tells when the same one is sent again."""
 
     run_id: Mapped[uuid.UUID | None]
     """The newest run: deliveries of any other are stale."""
@@ -122,6 +131,8 @@ class SpeakingSession(Base):
     error_message: Mapped[str | None]
     error_retryable: Mapped[bool | None]
     will_retry: Mapped[bool | None]
+    assigned_to: Mapped[str | None]
+    """Who shall review it."""
     retry_due_at: Mapped[datetime | None]
     """The queue brings the failed message again until then, or has lost it."""
 
@@ -165,6 +176,7 @@ class StoredTranscript(Base):
     """What Whisper heard, committed before the audio goes."""
 
     __tablename__ = "transcripts"
+    __table_args__ = (Index("ix_transcripts_searchable", "searchable", postgresql_using="gin"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     session_id: Mapped[uuid.UUID] = mapped_column(
@@ -183,6 +195,10 @@ class StoredTranscript(Base):
     created_at: Mapped[datetime]
     prompt_version: Mapped[str | None]
     """None where nobody wrote it down."""
+    searchable: Mapped[str] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('simple'::regconfig, text)", persisted=True), deferred=True
+    )
+    """Its words, for the list's search; of no language, since talks are in several."""
 
 
 class StoredPart(Base):
@@ -245,6 +261,13 @@ class Insight(Base):
             "ix_insights_profile",
             "run_id",
             postgresql_include=["pattern_key", "counted", "frequency"],
+        ),
+        # The list, filtered by pattern: session keys are in the list's order.
+        Index(
+            "ix_insights_pattern_key_session_id",
+            "pattern_key",
+            "session_id",
+            postgresql_include=["run_id", "severity"],
         ),
     )
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from pipeline.database import engine as engines
-from pipeline.database.models import Base
+from pipeline.database.staff_models import AuditEntry
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def differences(database_url: str) -> list[object]:
     with engine.connect() as connection:
         found = compare_metadata(
             MigrationContext.configure(connection, opts={"compare_server_default": True}),
-            Base.metadata,
+            AuditEntry.metadata,
         )
     engine.dispose()
     return list(found)

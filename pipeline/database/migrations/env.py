@@ -5,13 +5,15 @@ from __future__ import annotations
 from alembic import context
 
 from pipeline.database import engine as engines
-from pipeline.database.models import Base
+from pipeline.database.staff_models import AuditEntry
 from pipeline.settings import Settings
 
 engine = engines.create(Settings().require("DATABASE_URL"), pool_size=1)
 with engine.connect() as connection:
     context.configure(
-        connection=connection, target_metadata=Base.metadata, compare_server_default=True
+        connection=connection,
+        target_metadata=AuditEntry.metadata,
+        compare_server_default=True,
     )
     with context.begin_transaction():
         context.run_migrations()
