@@ -197,7 +197,8 @@ def failed(request: Request, services: ServicesHeld, body: SignedBody) -> Marked
     except InvalidRequest:
         return MarkedOut(marked=False)
     session_id = note_session(request, _session_of(message))
-    return MarkedOut(marked=mark_dead(services, session_id, message.run_id))
+    marked = mark_dead(services, session_id, message.run_id, message_id=callback.message_id)
+    return MarkedOut(marked=marked)
 
 
 @router.post("/sweep", summary="Sweep once", responses=problems(503))

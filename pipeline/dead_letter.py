@@ -96,11 +96,21 @@ class RetryReport:
     """The call ended before the last letter: call again."""
 
 
-def mark_dead(services: Services, session_id: UUID, run_id: UUID | None) -> bool:
-    """Record that no delivery comes any more. False: the run is unknown or not the newest."""
+def mark_dead(
+    services: Services, session_id: UUID, run_id: UUID | None, *, message_id: str | None = None
+) -> bool:
+    """Record that no delivery comes any more.
+
+    False: the run is unknown or not the newest, or it was handed over again since: the message
+    that was given up is not the one that the queue took last.
+    """
     with transaction(services.engine) as db:
         session = sessions.lock(db, session_id)
         if session is None or session.run_id is None:
+            return False
+        run = sessions.find_run(db, run_id or session.run_id)
+        newest = run.message_id if run else None
+        if newest is not None and message_id not in {None, newest}:
             return False
         marked = operations.give_up(
             db,

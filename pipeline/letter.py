@@ -55,6 +55,7 @@ class FailureCallback(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     source_body: Base64Bytes = Field(alias="sourceBody")
+    message_id: str | None = Field(None, alias="sourceMessageId")
 
 
 class _Answer(BaseModel):

@@ -16,9 +16,10 @@ from pipeline.status import Scope, Stage, Status
 from pipeline.sweep import sweep
 from tests.backend.api import Api, problem
 from tests.backend.live import eventually
-from tests.letters import LETTERS, Burials, listed, ours, retried
+from tests.letters import FAILED, LETTERS, Burials, listed, ours, retried
 from tests.local.destination import Reply
 from tests.local.queueing import publish
+from tests.world import signed
 
 
 def why_not(letters_api: Api, burials: Burials, session_id: UUID) -> str:
@@ -70,6 +71,23 @@ def test_a_retry_opens_the_run_again_in_the_callers_name(
     assert json.loads(again.body) == {"sessionId": str(session_id), "runId": str(run.id)}
     assert again.retried == 0, "with deliveries of its own"
     assert burials.ids(session_id) == []
+
+
+def test_a_failure_callback_that_comes_after_the_retry_gives_nothing_up(
+    letters_api: Api, burials: Burials
+) -> None:
+    session_id = burials.bury_failed()
+    late = burials.destination.to(FAILED)[-1].body
+    assert retried(letters_api, burials.id(session_id)).json()["queued"] is True
+
+    address = letters_api.services.settings.failed_url
+    answer = letters_api.webhook("failed", late, token=signed(late, address))
+
+    assert answer.json() == {"ok": True, "marked": False}
+    detail = letters_api.world.detail(session_id)
+    assert detail.runs[0].outcome is None
+    assert detail.row.error is not None
+    assert detail.row.error.will_retry
 
 
 def test_a_session_that_no_delivery_ever_reached_can_be_retried(
