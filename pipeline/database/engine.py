@@ -15,11 +15,14 @@ from pipeline.errors import DatabaseUnavailable
 
 CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
-STATEMENT_TIMEOUT_MS = 30_000
-LOCK_TIMEOUT_MS = 10_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
-"""A worker that is frozen between two statements gives up its row locks before those who wait
-for them give up. No transaction of ours waits for anything but Postgres."""
+LIMITS = {
+    "statement_timeout": 30_000,
+    "lock_timeout": 10_000,
+    # A worker that is frozen between two statements gives up its row locks before those who wait
+    # for them give up. No transaction of ours waits for anything but Postgres.
+    "idle_in_transaction_session_timeout": 5_000,
+}
+"""Milliseconds."""
 
 
 def create(database_url: str, *, pool_size: int = 10) -> Engine:
@@ -31,7 +34,13 @@ def create(database_url: str, *, pool_size: int = 10) -> Engine:
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,  # statements carry what learners said; messages reach logs
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "rostrum"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": "rostrum",
+            # A transaction pooler hands each transaction another connection, without what was
+            # prepared on the last one.
+            "prepare_threshold": None,
+        },
     )
     event.listen(engine, "connect", _limit_waiting)
     return engine
@@ -40,12 +49,8 @@ def create(database_url: str, *, pool_size: int = 10) -> Engine:
 def _limit_waiting(connection: DBAPIConnection, _record: object) -> None:
     # Set by statement, not by start-up option: a transaction pooler refuses those.
     cursor = connection.cursor()
-    cursor.execute(
-        f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
-        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; "
-        f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS}; "
-        "SET timezone = 'UTC'"
-    )
+    limits = [f"SET {name} = {milliseconds}" for name, milliseconds in LIMITS.items()]
+    cursor.execute("; ".join([*limits, "SET timezone = 'UTC'"]))
     cursor.close()
     connection.commit()
 
