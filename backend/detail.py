@@ -35,7 +35,7 @@ class SegmentOut(Out):
 
 
 class SilenceOut(Out):
-    """A measured silence."""
+    """A stretch of time, in seconds."""
 
     start: float
     end: float
@@ -51,6 +51,9 @@ class TranscriptOut(Out):
     duration_seconds: float
     segments: list[SegmentOut]
     silences: list[SilenceOut]
+    unheard: list[SilenceOut] = Field(
+        description="Where there was sound for long and the engine wrote no word."
+    )
     prompt_version: str | None
 
 

@@ -20,7 +20,7 @@ from pipeline.speech.fillers import Moment
 from pipeline.speech.metric import Metric, Point
 from pipeline.speech.metrics import rests_on
 from pipeline.speech.quotes import LocatedQuote
-from pipeline.speech.transcript import Segment, Silence
+from pipeline.speech.transcript import Segment, Silence, unheard_in
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 __all__ = [
@@ -118,7 +118,12 @@ class TranscriptShown:
     def rests_on(self) -> str:
         """One line on what the figures rest on."""
         has_times = any(segment.words for segment in self.segments)
-        return rests_on(self.engine, self.segments, has_times=has_times)
+        return rests_on(self.engine, self.segments, self.silences, has_times=has_times)
+
+    @property
+    def unheard(self) -> tuple[Silence, ...]:
+        """Where there was sound for long and the engine wrote no word."""
+        return unheard_in(self.segments, self.silences)
 
 
 @dataclass(frozen=True, slots=True)

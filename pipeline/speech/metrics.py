@@ -12,7 +12,7 @@ from pipeline.speech.bands import DEFAULT_BANDS, Bands
 from pipeline.speech.fillers import SOUNDS, Talk
 from pipeline.speech.metric import Measurement
 from pipeline.speech.timing import pace_metrics, pause_metrics, pauses_in, span_of
-from pipeline.speech.transcript import Segment, Transcript
+from pipeline.speech.transcript import Segment, Silence, Transcript, unheard_in
 from pipeline.speech.wording import (
     diversity_metrics,
     filler_metric,
@@ -66,12 +66,18 @@ def _note(transcript: Transcript, *, is_english: bool) -> str | None:
     return " ".join(missing) or None
 
 
-def rests_on(engine: str, segments: Sequence[Segment], *, has_times: bool) -> str:
-    """One line on what a talk's figures rest on: the engine, and how well it could hear."""
+def rests_on(
+    engine: str, segments: Sequence[Segment], silences: Sequence[Silence], *, has_times: bool
+) -> str:
+    """What a talk's figures rest on: the engine, how well it could hear, what it left out."""
     suspect = sum(segment.suspect for segment in segments)
     share = f" ({100 * suspect / len(segments):.0f} %)" if segments else ""
     times = "words with times" if has_times else "words without times"
+    lost = sum(gap.seconds for gap in unheard_in(segments, silences))
+    unheard = (
+        f" {lost:.0f} seconds of sound were left without words: rates are too low." if lost else ""
+    )
     return (
         f"Transcribed by {engine}, {times}; {suspect} of {len(segments)} segments{share} "
-        "were hard to hear."
+        f"were hard to hear.{unheard if lost else ''}"
     )

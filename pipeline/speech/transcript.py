@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,27 @@ class Silence:
     def seconds(self) -> float:
         """Its length."""
         return self.end - self.start
+
+
+UNHEARD_SECONDS = 5.0
+"""Sound without words that is longer counts as not heard (house value). Whisper at times leaves out
+the rest of a window of 30 s; laughter, music and hesitation are shorter or rare."""
+
+
+def unheard_in(segments: Iterable[Segment], silences: Iterable[Silence]) -> tuple[Silence, ...]:
+    """Stretches between two words that hold so much sound and no word; none without word times."""
+    words = [word for segment in segments for word in segment.words]
+    measured = tuple(silences)
+    gaps = [
+        Silence(before.end, after.start)
+        for before, after in pairwise(words)
+        if before.end is not None and after.start is not None
+    ]
+    return tuple(
+        gap
+        for gap in gaps
+        if gap.seconds - silent_seconds(measured, gap.start, gap.end) > UNHEARD_SECONDS
+    )
 
 
 def silent_seconds(silences: Iterable[Silence], start: float, end: float) -> float:

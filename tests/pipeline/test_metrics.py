@@ -15,7 +15,7 @@ from pipeline.speech.bands import Bands
 from pipeline.speech.fillers import Moment
 from pipeline.speech.metric import Measurement, Metric
 from pipeline.speech.metrics import measure, rests_on
-from pipeline.speech.transcript import Segment, Silence, Transcript, Word
+from pipeline.speech.transcript import Segment, Silence, Transcript, Word, unheard_in
 from pipeline.speech.words import sentences_of
 from tests.talks import long_talk
 from tests.world import make_settings
@@ -311,9 +311,31 @@ def test_a_band_that_makes_no_sense_is_refused(wrong: object) -> None:
 def test_a_line_says_what_the_figures_rest_on() -> None:
     segments = (Segment(0, "a", suspect=True), Segment(1, "b"))
 
-    assert rests_on("whisper-1", segments, has_times=False) == (
+    assert rests_on("whisper-1", segments, (), has_times=False) == (
         "Transcribed by whisper-1, words without times; 1 of 2 segments (50 %) were hard to hear."
     )
+
+
+@pytest.mark.parametrize(
+    ("silences", "unheard"),
+    [
+        ((), (Silence(8.0, 20.0),)),
+        ((Silence(10, 12),), (Silence(8.0, 20.0),)),
+        ((Silence(9, 19),), ()),
+        ((Silence(9, 13), Silence(15, 25)), ()),
+    ],
+)
+def test_sound_that_was_left_without_words_is_said(
+    silences: tuple[Silence, ...], unheard: tuple[Silence, ...]
+) -> None:
+    """Whisper at times leaves out the rest of a window: measured sound, and no word."""
+    spoken = (Word("before", 7.0, 8.0), Word("after", 20.0, 21.0))
+    segments = tuple(Segment(n, word.text, words=(word,)) for n, word in enumerate(spoken))
+
+    line = rests_on("whisper-1", segments, silences, has_times=True)
+
+    assert unheard_in(segments, silences) == unheard
+    assert ("12 seconds of sound were left without words" in line) is bool(unheard)
 
 
 def test_two_hours_of_talk_are_measured_in_a_fraction_of_a_second() -> None:
