@@ -14,7 +14,9 @@ from backend.auth import BearerGate, bearer
 from backend.body_limit import BodyLimit
 from backend.metrics import Metrics
 from backend.request_log import RequestLog
+from backend.response_headers import ResponseHeaders
 from backend.stopping import stopping_gracefully
+from backend.tokens import known_tokens
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.workspace import clear_abandoned
@@ -30,8 +32,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     settings.guard_production()
+    tokens = known_tokens(settings)
     request_log.configure()
     metrics = Metrics()
+    in_production = settings.app_env == "production"
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         log.info(
             "Rostrum's backend starts; the queue is told to deliver to %s", settings.process_url
         )
-        if settings.api_token is None:
+        if not tokens:
             log.warning("API_TOKEN is not set: the API answers on this machine only")
         clear_abandoned()
         try:
@@ -58,6 +62,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         # A redirect would be an answer in another shape, built from the caller's Host header.
         redirect_slashes=False,
+        # Their scripts come from elsewhere. The document itself is no secret.
+        docs_url=None if in_production else "/docs",
+        redoc_url=None if in_production else "/redoc",
     )
     app.state.metrics = metrics
     errors.install(app)
@@ -68,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     # The last added is the outermost.
     app.add_middleware(BodyLimit, settings=settings)
-    app.add_middleware(BearerGate, settings=settings)
+    app.add_middleware(BearerGate, known=tokens, per_minute=settings.api_requests_per_minute)
     app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(ResponseHeaders, over_tls=in_production)
     return app

@@ -14,7 +14,7 @@ ACTOR = "app"
 """Whom the timeline names: the company's app, which alone holds the token."""
 
 router = APIRouter(
-    prefix="/api/dead-letters", tags=["dead letters"], responses=problems(401, 422, 500, 503)
+    prefix="/api/dead-letters", tags=["dead letters"], responses=problems(401, 422, 429, 500, 503)
 )
 
 LetterId = Annotated[str, Path(alias="id", description="The queue's id of the dead letter")]

@@ -74,6 +74,7 @@ _SAID: dict[int, dict[str, Any]] = {
     413: {"description": "The body is above its limit."},
     415: {"description": "Nothing in it can be decoded as audio."},
     422: {"description": "A value breaks a rule; the sentence names the field."},
+    429: {"description": "Asked too often.", "headers": _RETRY_AFTER},
     489: {
         "description": "No retry can mend it; QStash stops.",
         "headers": {NON_RETRYABLE_HEADER: {"schema": {"const": "true"}}},

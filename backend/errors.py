@@ -37,6 +37,7 @@ TABLE: dict[type[errors.RostrumError], Answer] = {
     errors.Unauthorized: Answer(401, 401),
     errors.InvalidRequest: Answer(400, 400),
     errors.PayloadTooLarge: Answer(413, 413),
+    errors.TooManyRequests: Answer(429, 503, logging.INFO),
     errors.InvalidInput: Answer(422, 400, logging.INFO),
     errors.MissingAudio: Answer(400, 400, logging.INFO),
     errors.AudioTooLarge: Answer(413, NON_RETRYABLE, logging.INFO),

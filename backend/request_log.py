@@ -75,6 +75,7 @@ class RequestLog:
             "ms": round(seconds * 1000, 1),
             "code": answered.code,
             "session": state.get("session"),
+            "caller": state.get("caller"),
         }
         log.log(
             logging.DEBUG if route in QUIET else state.get("level", logging.INFO),

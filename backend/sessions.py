@@ -27,7 +27,7 @@ from pipeline import intake, review
 from pipeline.errors import UnsupportedAudio
 
 router = APIRouter(
-    prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 500, 503)
+    prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 429, 500, 503)
 )
 
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 16, "max_part_size": 64 * 1024}

@@ -14,7 +14,7 @@ from pipeline import intake, review
 router = APIRouter(
     prefix="/api/users",
     tags=["users"],
-    responses=problems(401, 404, 422, 500, 503),
+    responses=problems(401, 404, 422, 429, 500, 503),
     dependencies=[NoQuery],
 )
 

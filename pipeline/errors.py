@@ -13,7 +13,7 @@
     │   ├── UnsupportedAudio, EmptyAudio, AudioTooLong, AudioMissing, NoSpeech
     │   └── TranscriptionRejected, AnalysisRejected, AnalysisInvalid
     └── Refused              the request itself cannot be granted
-        ├── Unauthorized, InvalidRequest, PayloadTooLarge, NotFound
+        ├── Unauthorized, InvalidRequest, PayloadTooLarge, TooManyRequests, NotFound
         ├── MissingAudio, AudioTooLarge
         ├── AudioMismatch, AudioGone, TranscriptMissing, AlreadyRunning
         ├── NotRetryable     a dead letter that no retry would help
@@ -213,6 +213,13 @@ class PayloadTooLarge(Refused):
 
     code = "PAYLOAD_TOO_LARGE"
     sentence = "The request body is too large."
+
+
+class TooManyRequests(Refused):
+    """This caller asks more often than it may."""
+
+    code = "TOO_MANY_REQUESTS"
+    sentence = "Too many requests. Wait as long as Retry-After says, then go on more slowly."
 
 
 class NotFound(Refused):

@@ -78,6 +78,10 @@ class Settings(BaseSettings):
 
     api_token: SecretStr | None = None
     """Bearer token of the company's app."""
+    api_tokens: str | None = None
+    """Further ones as `name:digest`, separated by commas; `python -m backend.tokens` makes them."""
+    api_requests_per_minute: int = Field(default=600, ge=1)
+    """Of one caller, in one process; the webhooks are not counted."""
     max_upload_mb: int = Field(default=200, ge=1)
     max_audio_minutes: int = Field(default=120, ge=1)
     audio_retention_hours: int = Field(default=24, ge=0)
@@ -171,8 +175,8 @@ def _exposure_faults(settings: Settings) -> list[str]:
     faults = []
     if is_loopback(urlsplit(settings.app_url).hostname or ""):
         faults.append("APP_URL is a loopback address; QStash cannot reach it.")
-    if settings.api_token is None:
-        faults.append("API_TOKEN is not set.")
+    if settings.api_token is None and settings.api_tokens is None:
+        faults.append("Neither API_TOKEN nor API_TOKENS is set.")
     return faults
 
 

@@ -12,6 +12,7 @@ _OURS = (
     "OPENAI_",
     "ANTHROPIC_",
     "API_TOKEN",
+    "API_TOKENS",
     "APP_",
     "DASHBOARD_",
     "WHISPER_",
