@@ -38,7 +38,7 @@ demo: $(VENV)/.dev ## process one recording and print the feedback: make demo AU
 test: $(VENV)/.dev ## run all tests but those that take minutes
 	$(BIN)/python -m pytest -m "not chaos and not long" $(SIDE_BY_SIDE)
 
-test-long: $(VENV)/.dev ## run the tests that take minutes: long recordings, damaged files
+test-long: $(VENV)/.dev ## run the tests that take minutes: long recordings, damaged files, the whole document
 	$(BIN)/python -m pytest -m long
 
 chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos SEED=7
