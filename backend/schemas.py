@@ -275,6 +275,7 @@ class SweepOut(Out):
     expired: int
     audio_deleted: int
     orphans_deleted: int
+    told: int
     failures: int
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pipeline import listening
+from pipeline import listening, notify
 from pipeline.analyze.judgement import judge
 from pipeline.database import leases, profiles, results, sessions, summaries
 from pipeline.database.engine import transaction
@@ -250,6 +250,7 @@ def _complete(work: _Work, transcript: Transcript) -> None:
         summaries.refresh(db, lease.session_id)
         profiles.refresh(db, lease.learner_id)
     log.info("session_completed", extra=_ids(lease))
+    _tell(work)
 
 
 def _hand_back(work: _Work, error: Interrupted) -> None:
@@ -268,6 +269,16 @@ def _record_failure(work: _Work, error: RostrumError, delivery: Delivery) -> Non
         "session_failed",
         extra={**_ids(work.lease), "code": error.code, "will_retry": due is not None},
     )
+    if due is None:
+        _tell(work)
+
+
+def _tell(work: _Work) -> None:
+    """Tell the company's app at once; what it does not take now the sweeper tells it later."""
+    try:
+        notify.tell(work.services, run_id=work.lease.run_id)
+    except RostrumError as error:
+        log.warning("notice_not_told", extra={**_ids(work.lease), "code": error.code})
 
 
 def _retry_due(error: RostrumError, now: datetime) -> datetime:

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     """Further ones as `name:digest`, separated by commas; `python -m backend.tokens` makes them."""
     api_requests_per_minute: int = Field(default=600, ge=1)
     """Of one caller, in one process; the webhooks are not counted."""
+    notify_url: str | None = None
+    """Where the company's app is told that a session is completed or has failed."""
+    notify_secret: SecretStr | None = None
+    """Signs these messages: `whsec_` and base64, as Standard Webhooks has it."""
     max_upload_mb: int = Field(default=200, ge=1)
     max_audio_minutes: int = Field(default=120, ge=1)
     audio_retention_hours: int = Field(default=24, ge=0)

@@ -17,7 +17,7 @@ from itertools import takewhile
 from typing import TypeVar
 from uuid import UUID
 
-from pipeline import intake
+from pipeline import intake, notify
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held, Waiting
@@ -58,6 +58,8 @@ class SweepReport:
     """Recordings past their purpose, deleted."""
     orphans_deleted: int
     """Objects that no session knew, deleted."""
+    told: int
+    """Ends of runs that the company's app had not taken before."""
     failures: int
     """Things that could not be done now; the next sweep tries again."""
 
@@ -74,6 +76,7 @@ def sweep(services: Services) -> SweepReport:
     expired, kept = _expire(services)
     deleted, undeleted = _delete_overdue(services)
     orphans, hidden = _delete_orphans(services)
+    told, untold = notify.tell(services)
     with transaction(services.engine) as db:
         operations.forget_old_keys(db, now=services.now())
     report = SweepReport(
@@ -83,7 +86,8 @@ def sweep(services: Services) -> SweepReport:
         expired=expired,
         audio_deleted=deleted,
         orphans_deleted=orphans,
-        failures=refused + kept + undeleted + hidden,
+        told=told,
+        failures=refused + kept + undeleted + hidden + untold,
     )
     log.info("swept", extra=asdict(report))
     return report

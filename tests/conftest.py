@@ -28,6 +28,7 @@ _OURS = (
     "TRANSCRIPTION_",
     "QUEUE_",
     "METRIC_",
+    "NOTIFY_",
     "AWS_",
     "DATA_DIR",
 )

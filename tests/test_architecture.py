@@ -52,6 +52,7 @@ ORDER = (
     "services",
     "listening",
     "heartbeat",
+    "notify",
     "intake",
     "process",
     "dead_letter",

@@ -147,6 +147,11 @@ class Run(Base):
         one_of("outcome", Outcome),
         UniqueConstraint("session_id", "number"),
         Index("ix_runs_open", "created_at", postgresql_where=text("outcome IS NULL")),
+        Index(
+            "ix_runs_untold",
+            "finished_at",
+            postgresql_where=text("outcome IS DISTINCT FROM notified_outcome"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -168,6 +173,11 @@ class Run(Base):
     """The queue's id of the message that it took last."""
     outcome: Mapped[str | None]
     error_code: Mapped[str | None]
+    notified_outcome: Mapped[str | None]
+    """The end that the company's app was told of last."""
+    notice_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    notice_due_at: Mapped[datetime | None]
+    """When it is tried again."""
     transcript_id: Mapped[uuid.UUID | None]
     """The transcript it made, or took over from an earlier run."""
 
