@@ -8,10 +8,12 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
+# Hashes of packages look like keys.
+NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo test test-long chaos check eval lint types lock memory bench-audio bench-speech bench-quotes screenshots clean
+.PHONY: help setup setup-dev run demo test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,9 +51,13 @@ check: lint types test ## what CI runs
 eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
 	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
 
-lint: $(VENV)/.dev ## ruff: rules and format
+lint: $(VENV)/.dev ## ruff: rules and format; no secret in what git knows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files -z -- $(NO_HASHES) | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+known-secrets: $(VENV)/.dev ## write down anew what looks like a secret and is none; read the change
+	git ls-files -z -- $(NO_HASHES) | xargs -0 $(BIN)/detect-secrets scan > .secrets.baseline
 
 types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
