@@ -7,6 +7,7 @@ from uuid import UUID
 
 import streamlit as st
 
+from dashboard.access import viewer
 from dashboard.services import services
 from pipeline import review
 from pipeline.review import Format
@@ -20,11 +21,12 @@ _LABELS = {
 
 def draw_exports(session_id: UUID) -> None:
     """One button for each kind of file; the file is made when it is asked for."""
+    looking = viewer()
     columns = st.columns(len(_LABELS))
     for column, (wanted, (label, icon)) in zip(columns, _LABELS.items(), strict=True):
         column.download_button(
             label,
-            data=partial(review.export_session, services(), session_id, wanted),
+            data=partial(review.export_session, services(), session_id, wanted, staff=looking),
             file_name=wanted.file_name(session_id),
             mime=wanted.media_type,
             key=f"session_export_{wanted}",
