@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -37,10 +38,10 @@ def draw_entries(entries: Sequence[Entry], *, with_session: bool = True) -> None
     table = pd.DataFrame(
         {
             "When": [exact(entry.at) for entry in entries],
-            "Who": [plain(f"{entry.actor} ({entry.role.name.lower()})") for entry in entries],
+            "Who": [_who(entry) for entry in entries],
             "What": [ACTIONS[entry.action] for entry in entries],
             "Session": [_session(entry) for entry in entries],
-            "Learner": [plain(entry.learner_id or "") for entry in entries],
+            "Learner": [_learner(entry) for entry in entries],
             "Why": [plain(entry.reason or "") for entry in entries],
             "Detail": [plain(_detail(entry)) for entry in entries],
         }
@@ -49,11 +50,27 @@ def draw_entries(entries: Sequence[Entry], *, with_session: bool = True) -> None
     st.table(shown, hide_index=True)
 
 
+def _who(entry: Entry) -> str:
+    """A link to all that this person did."""
+    return f"{_link(entry.actor, 'audit', actor=entry.actor)} ({entry.role.name.lower()})"
+
+
 def _session(entry: Entry) -> str:
     """A link to the session, which may be gone."""
     if entry.session_id is None:
         return ""
-    return f"[{entry.session_id}](/session?id={entry.session_id})"
+    return _link(str(entry.session_id), "session", id=str(entry.session_id))
+
+
+def _learner(entry: Entry) -> str:
+    """A link to the learner, who may be gone."""
+    if entry.learner_id is None:
+        return ""
+    return _link(entry.learner_id, "learner", id=entry.learner_id)
+
+
+def _link(text: str, page: str, **query: str) -> str:
+    return f"[{plain(text)}](/{page}?{urlencode(query)})"
 
 
 def _detail(entry: Entry) -> str:
