@@ -29,7 +29,7 @@ class Variables(BaseSettings):
     coaches: str = ""
     roles_file: Path | None = None
     """Lists the three instead; read for every click, so that no restart is needed."""
-    session_hours: float = Field(default=12, gt=0)
+    session_hours: int = Field(default=12, ge=1)
     """After which a person signs in again."""
     app_env: Literal["local", "production"] = Field(default="local", validation_alias="APP_ENV")
 

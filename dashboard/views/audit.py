@@ -19,6 +19,7 @@ from pipeline.staff import AuditAction, Role, Staff
 
 PAGE_SIZE = 50
 CURSORS = "audit_cursors"
+PROBLEM = "audit_problem"
 
 
 def page() -> None:
@@ -64,6 +65,8 @@ def _midnight(day: date | None, *, days: int = 0) -> datetime | None:
 
 
 def _draw_filters(filters: AuditLink) -> None:
+    if problem := st.session_state.pop(PROBLEM, None):
+        st.warning(problem, icon=":material/error:")
     # The address bar is the one truth: the widgets show it, and write to it when changed.
     st.session_state.update(
         audit_actor=filters.actor or "",
@@ -93,10 +96,14 @@ def _draw_filters(filters: AuditLink) -> None:
 def _filter() -> None:
     """Put the filters into the address bar."""
     state = st.session_state
+    typed = state["audit_session"].strip()
+    if typed and _id_or_none(typed) is None:
+        state[PROBLEM] = "This is no session id. Copy it whole, for example from a link."
+        return
     chosen = AuditLink(
         actor=state["audit_actor"].strip() or None,
         action=state["audit_action"],
-        session_id=_id_or_none(state["audit_session"]),
+        session_id=_id_or_none(typed),
         user_id=state["audit_learner"].strip() or None,
         since=state["audit_since"],
         until=state["audit_until"],
@@ -107,7 +114,7 @@ def _filter() -> None:
 
 def _id_or_none(text: str) -> UUID | None:
     try:
-        return UUID(text.strip())
+        return UUID(text)
     except ValueError:
         return None
 

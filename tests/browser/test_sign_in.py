@@ -208,6 +208,18 @@ def test_each_role_is_offered_its_pages(  # noqa: PLR0917 - pytest passes by nam
     assert not kept_back & found
 
 
+def test_every_page_is_drawn_within_what_the_headers_allow(
+    house: House, page: Page, sign_in: SignIn
+) -> None:
+    house.grant(admins="ann@example.com")
+    sign_in("ann@example.com")
+
+    for name in [text.splitlines()[-1] for text in links(page)]:
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        settled(page)
+
+
 def test_a_link_to_a_page_above_ones_role_is_refused_in_words(
     house: House, page: Page, sign_in: SignIn
 ) -> None:

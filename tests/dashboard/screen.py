@@ -65,7 +65,7 @@ def point_at(world: World, monkeypatch: pytest.MonkeyPatch, **changed: str) -> N
         monkeypatch.setenv(name.upper(), value)
 
 
-def account(email: str = "ann@example.com", **claims: Any) -> dict[str, Any]:
+def account(email: str = "ann@example.com", /, **claims: Any) -> dict[str, Any]:
     """What a provider says of somebody who has just signed in."""
     held = {
         "is_logged_in": True,
