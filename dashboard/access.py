@@ -104,9 +104,14 @@ def sign_in_faults() -> list[str]:
         faults.append(
             f"cookie_secret in [auth] must be {SHORTEST_SECRET} characters by chance, or more."
         )
-    if urlsplit(str(auth.get("redirect_uri", ""))).scheme != "https":
+    if not is_over_tls():
         faults.append("redirect_uri in [auth] must begin with https://.")
     return faults
+
+
+def is_over_tls() -> bool:
+    """Whether people reach the dashboard by https, as `[auth]` says."""
+    return urlsplit(str(_secrets().get("auth", {}).get("redirect_uri", ""))).scheme == "https"
 
 
 def _secrets() -> Mapping[str, Any]:

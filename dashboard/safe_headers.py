@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,11 +11,12 @@ import streamlit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.access import is_over_tls
+
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _NOBODY = ("camera", "display-capture", "geolocation", "midi", "payment", "usb")
 
 
-@cache
 def _index_scripts() -> str:
     """Hashes of the scripts that stand in Streamlit's own page, of the installed version."""
     page = Path(streamlit.__file__).parent / "static" / "index.html"
@@ -49,9 +49,10 @@ def content_security_policy() -> str:
     )
 
 
-def safe_headers() -> dict[str, str]:
-    """All of them."""
-    return {
+def safe_headers(*, over_tls: bool) -> dict[str, str]:
+    """All of them; where people come by https, they are told to go on doing so."""
+    strict = {"Strict-Transport-Security": "max-age=31536000"} if over_tls else {}
+    return strict | {
         "Content-Security-Policy": content_security_policy(),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
@@ -70,13 +71,14 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._headers = safe_headers(over_tls=is_over_tls())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(safe_headers())
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         await self._app(scope, receive, answer)

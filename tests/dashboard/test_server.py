@@ -75,6 +75,7 @@ def test_every_answer_says_what_a_page_may_do(server: httpx2.Client, path: str) 
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "microphone=(self)" in headers["Permissions-Policy"]
     assert "camera=()" in headers["Permissions-Policy"]
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
