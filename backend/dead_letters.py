@@ -10,9 +10,6 @@ from backend.dependencies import NoQuery, ServicesHeld, note_session, problems
 from backend.schemas import LettersOut, LettersQuery, RetriedOut, RetryIn, RetryReportOut
 from pipeline import dead_letter
 
-ACTOR = "app"
-"""Whom the timeline names: the company's app, which alone holds the token."""
-
 router = APIRouter(
     prefix="/api/dead-letters", tags=["dead letters"], responses=problems(401, 422, 429, 500, 503)
 )
@@ -35,7 +32,7 @@ def list_letters(services: ServicesHeld, query: Annotated[LettersQuery, Query()]
 )
 def retry_all(services: ServicesHeld, wanted: RetryIn) -> RetryReportOut:
     """Retry every dead letter that a retry can help, of one code where one is given."""
-    report = dead_letter.retry_all(services, code=wanted.code, requested_by=ACTOR)
+    report = dead_letter.retry_all(services, code=wanted.code)
     return RetryReportOut.model_validate(report)
 
 
@@ -48,7 +45,7 @@ def retry_all(services: ServicesHeld, wanted: RetryIn) -> RetryReportOut:
 )
 def retry(services: ServicesHeld, request: Request, letter_id: LetterId) -> RetriedOut:
     """Open its run again and have the queue deliver it."""
-    retried = dead_letter.retry(services, letter_id, requested_by=ACTOR)
+    retried = dead_letter.retry(services, letter_id)
     note_session(request, retried.session_id)
     return RetriedOut.model_validate(retried)
 

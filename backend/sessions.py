@@ -23,7 +23,7 @@ from backend.schemas import (
     UserId,
     session_out,
 )
-from pipeline import intake, review
+from pipeline import direct_upload, intake, review
 from pipeline.errors import UnsupportedAudio
 
 router = APIRouter(
@@ -83,7 +83,7 @@ def announce(services: ServicesHeld, request: Request, wanted: UploadIn) -> Pres
     """Make a session in CREATED and say where the app may PUT the recording."""
     if not wanted.content_type.lower().startswith(("audio/", "video/")):
         raise UnsupportedAudio
-    presigned = intake.presign(
+    presigned = direct_upload.presign(
         services,
         user_id=wanted.user_id,
         content_type=wanted.content_type,
@@ -107,7 +107,7 @@ def announce(services: ServicesHeld, request: Request, wanted: UploadIn) -> Pres
 )
 def confirm(services: ServicesHeld, request: Request, session_id: SessionId) -> SessionOut:
     """The recording was PUT: check it and enqueue the session. Repeating changes nothing."""
-    intake.confirm(services, session_id)
+    direct_upload.confirm(services, session_id)
     request.state.code = "STORED"
     return session_out(review.session_row(services, session_id))
 
@@ -174,7 +174,7 @@ def export(
 )
 def rerun(services: ServicesHeld, session_id: SessionId, wanted: RunIn) -> RunOut:
     """Ask for another run; what is shown stays until it has succeeded."""
-    run_id = intake.rerun(services, session_id, scope=wanted.scope, requested_by="app")
+    run_id = intake.rerun(services, session_id, scope=wanted.scope)
     runs = review.session_detail(services, session_id).runs
     return RunOut.of(next(run for run in runs if run.id == run_id))
 

@@ -1,64 +1,33 @@
-"""The dashboard's door: `python -m streamlit run dashboard/app.py`."""
+"""The dashboard's server: `python -m streamlit run dashboard/app.py`.
+
+Streamlit finds `app` here and serves it; each viewer's run executes `main.py`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import streamlit as st
+from starlette.middleware import Middleware
 
-from dashboard.access import NoAccess, viewer
-from dashboard.components.failure import draw_error
-from dashboard.links import (
-    LEARNER_PAGE,
-    OPERATIONS_PAGE,
-    SESSION_PAGE,
-    SESSIONS_PAGE,
-    UPLOAD_PAGE,
+from dashboard.access import sign_in_faults
+from dashboard.safe_headers import SafeHeaders
+from dashboard.sign_in_target import SignInTarget
+from dashboard.trouble import draw_trouble
+from pipeline.settings import Settings
+
+
+@asynccontextmanager
+async def _guarded(_app: st.App) -> AsyncIterator[None]:
+    """Refuse to start in production on what is unsafe."""
+    Settings().guard_production(*sign_in_faults())
+    yield
+
+
+app = st.App(
+    "main.py",
+    lifespan=_guarded,
+    middleware=[Middleware(SafeHeaders), Middleware(SignInTarget)],
+    on_script_error=draw_trouble,
 )
-from pipeline.errors import RostrumError
-from pipeline.settings import UnsafeConfiguration
-from pipeline.staff import Role, Staff
-
-
-def main() -> None:
-    """Let the viewer in, build the navigation for their role, run the page."""
-    st.set_page_config(page_title="Rostrum", page_icon=":material/podium:", layout="wide")
-    try:
-        looking = viewer()
-    except NoAccess as refusal:
-        _refuse(refusal)
-        return
-    if looking.is_local:
-        st.caption(":material/computer: Local mode: you are admin, on this machine only.")
-    page = st.navigation(_pages(looking))
-    try:
-        page.run()
-    except NoAccess as refusal:
-        st.error(str(refusal), icon=":material/lock:")
-    except UnsafeConfiguration as refusal:
-        st.error(str(refusal), icon=":material/lock:")
-    except RostrumError as error:
-        draw_error(error)
-
-
-def _pages(looking: Staff) -> dict[str, list[st.Page]]:
-    """The navigation's groups, as far as the viewer's role goes."""
-    work = [
-        st.Page(SESSIONS_PAGE, title="Sessions", icon=":material/list:", default=True),
-        st.Page(SESSION_PAGE, title="Session", visibility="hidden"),
-        st.Page(LEARNER_PAGE, title="Learner", icon=":material/person:"),
-    ]
-    if looking.may(Role.QA):
-        work.append(st.Page(UPLOAD_PAGE, title="Upload", icon=":material/upload:"))
-    if not looking.may(Role.ADMIN):
-        return {"Work": work}
-    operations = st.Page(OPERATIONS_PAGE, title="Operations", icon=":material/monitor_heart:")
-    return {"Work": work, "Operate": [operations]}
-
-
-def _refuse(refusal: NoAccess) -> None:
-    st.title("Rostrum")
-    st.error(str(refusal), icon=":material/lock:")
-    if "sign in" in str(refusal) and st.button("Sign in", type="primary", key="sign_in"):
-        st.login()
-
-
-main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.access import sign_in_faults
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -12,5 +13,5 @@ from pipeline.settings import Settings
 def services() -> Services:
     """Clients and connection pool; they hold no viewer's state."""
     settings = Settings()
-    settings.guard_production()
+    settings.guard_production(*sign_in_faults())
     return Services(settings)

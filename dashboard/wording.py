@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from pipeline.report import markdown
@@ -31,8 +32,15 @@ STAGES = {
     Stage.STORING: "storing",
 }
 RULES_MODEL = "rostrum-rules"
-plain = markdown.plain
-"""Text that Markdown leaves as it is: what is said in a talk is never markup."""
+_ADDRESS = re.compile(r"(https?:|www)(?=[/.])", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Text that Streamlit's Markdown leaves as it is: what is said in a talk is never markup.
+
+    Addresses become links there, escaped or not: a word joiner, which nobody sees, prevents it.
+    """
+    return markdown.plain(_ADDRESS.sub("\\1\u2060", text))
 
 
 def is_moving(row: SessionRow) -> bool:

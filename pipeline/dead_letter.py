@@ -12,16 +12,21 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pipeline.database import letters, operations, sessions
+from sqlalchemy.orm import Session
+
+from pipeline.database import audit, letters, operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.letters import Standing
 from pipeline.errors import NotFound, NotRetryable, RostrumError
 from pipeline.letter import Contents, Purpose, contents
 from pipeline.queue import MOST_LETTERS, Letter
 from pipeline.services import Services
+from pipeline.staff import AuditAction, Role, Staff
 from pipeline.status import Status
 
 ACTOR = "queue"
+APP = "app"
+"""Whom the timeline names where the company's app asks: it alone holds the token."""
 MOST_PAGES = 10
 """How many pages of the queue's letters one call looks through."""
 MOST_RETRIED = 100
@@ -229,19 +234,23 @@ def _hindrance_of(standing: Standing, now: datetime) -> str | None:
     return next((sentence for applies, sentence in reasons if applies), None)
 
 
-def retry(services: Services, dlq_id: str, *, requested_by: str) -> Retried:
+def retry(services: Services, dlq_id: str, *, staff: Staff | None = None) -> Retried:
     """Open the run of a dead letter again and have the queue deliver it.
 
     Committed first, then asked of the queue: where that does not take it, the sweeper does.
+    Without `staff` the company's app asks.
 
     Raises:
+        Forbidden: `staff` may not operate the queue.
         NotFound: there is no such dead letter.
         NotRetryable: it would not help; the sentence says why.
         QueueUnavailable: nothing was changed.
         DatabaseUnavailable: look at the session before trying again.
     """
+    if staff is not None:
+        staff.must_be(Role.ADMIN)
     letter, said = _found(services, dlq_id)
-    return _retry(services, letter, said, requested_by=requested_by)
+    return _retry(services, letter, said, staff)
 
 
 def _found(services: Services, dlq_id: str) -> tuple[Letter, Contents]:
@@ -252,8 +261,8 @@ def _found(services: Services, dlq_id: str) -> tuple[Letter, Contents]:
     return letter, said
 
 
-def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: str) -> Retried:
-    session_id, run_id = _reopen(services, said, requested_by)
+def _retry(services: Services, letter: Letter, said: Contents, staff: Staff | None) -> Retried:
+    session_id, run_id = _reopen(services, letter, said, staff)
     ids = {"session": str(session_id), "run": str(run_id)}
     try:
         message_id = services.queue.retry_letter(letter.dlq_id)
@@ -269,7 +278,9 @@ def _retry(services: Services, letter: Letter, said: Contents, *, requested_by: 
     return Retried(session_id, run_id, queued=True)
 
 
-def _reopen(services: Services, said: Contents, requested_by: str) -> tuple[UUID, UUID]:
+def _reopen(
+    services: Services, letter: Letter, said: Contents, staff: Staff | None
+) -> tuple[UUID, UUID]:
     """Judge and open under one lock: of two people at once the second finds it open."""
     now = services.now()
     with transaction(services.engine) as db:
@@ -280,26 +291,47 @@ def _reopen(services: Services, said: Contents, requested_by: str) -> tuple[UUID
         if reason is not None or standing is None or standing.run_id is None:
             raise NotRetryable(reason)
         session_id, run_id = standing.session_id, standing.run_id
-        if not letters.reopen(db, session_id, run_id=run_id, actor=requested_by, now=now):
+        actor = staff.name if staff else APP
+        if not letters.reopen(db, session_id, run_id=run_id, actor=actor, now=now):
             raise NotRetryable
+        _record(db, staff, AuditAction.RETRY_LETTER, letter, session_id, now=now)
     return session_id, run_id
 
 
-def retry_all(services: Services, *, code: str | None = None, requested_by: str) -> RetryReport:
+def _record(
+    db: Session,
+    staff: Staff | None,
+    action: AuditAction,
+    letter: Letter,
+    session_id: UUID | None,
+    *,
+    now: datetime,
+) -> None:
+    detail = {"letter": letter.dlq_id}
+    audit.record(db, staff, action, now=now, session_id=session_id, detail=detail)
+
+
+def retry_all(
+    services: Services, *, code: str | None = None, staff: Staff | None = None
+) -> RetryReport:
     """Retry every dead letter that can be, of one code where one is given.
 
     Bounded: at most `MOST_RETRIED` letters of `MOST_PAGES` pages. It ends at the first letter
     that the queue does not take, rather than open more runs that it would not take either.
+    Without `staff` the company's app asks.
 
     Raises:
+        Forbidden: `staff` may not operate the queue.
         QueueUnavailable, DatabaseUnavailable: what was retried before stays retried.
     """
+    if staff is not None:
+        staff.must_be(Role.ADMIN)
     tally = dict.fromkeys(_Became, 0)
     cursor: str | None = None
     for _ in range(MOST_PAGES):
         page, cursor = services.queue.letters(cursor=cursor)
         for letter, said in _ours(services, page, code):
-            became = _try_again(services, letter, said, requested_by)
+            became = _try_again(services, letter, said, staff)
             tally[became] += 1
             if became is _Became.FAILED or tally[_Became.RETRIED] == MOST_RETRIED:
                 return _report(tally, more=True)
@@ -314,9 +346,9 @@ class _Became(StrEnum):
     FAILED = "failed"
 
 
-def _try_again(services: Services, letter: Letter, said: Contents, requested_by: str) -> _Became:
+def _try_again(services: Services, letter: Letter, said: Contents, staff: Staff | None) -> _Became:
     try:
-        opened = _retry(services, letter, said, requested_by=requested_by)
+        opened = _retry(services, letter, said, staff)
     except NotRetryable:
         return _Became.REFUSED
     return _Became.RETRIED if opened.queued else _Became.FAILED
@@ -326,12 +358,21 @@ def _report(tally: dict[_Became, int], *, more: bool) -> RetryReport:
     return RetryReport(**{became.value: count for became, count in tally.items()}, more=more)
 
 
-def delete(services: Services, dlq_id: str) -> None:
+def delete(services: Services, dlq_id: str, *, staff: Staff | None = None) -> None:
     """Delete a dead letter; its session stays as it is.
 
+    The audit tells of it before the queue is asked: an answer that is lost must not lose the
+    entry, too.
+
     Raises:
+        Forbidden: `staff` may not operate the queue.
         NotFound: there is no such dead letter.
         QueueUnavailable: it is still there.
     """
-    letter, _ = _found(services, dlq_id)
+    if staff is not None:
+        staff.must_be(Role.ADMIN)
+    letter, said = _found(services, dlq_id)
+    with transaction(services.engine) as db:
+        action = AuditAction.DELETE_LETTER
+        _record(db, staff, action, letter, said.session_id, now=services.now())
     services.queue.delete_letter(letter.dlq_id)

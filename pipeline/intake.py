@@ -1,13 +1,15 @@
-"""What people ask of a session: upload, announce, confirm, run again, delete, erase.
+"""What people ask of a session: upload, run again, delete, erase.
 
 Always in this order: store, commit, then publish. The sweeper covers the gap behind a commit.
+Where staff asks, `staff` is who: the role is checked, and the audit tells of it in the same
+transaction. Without, the company's app asks.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from os import SEEK_END
 from typing import BinaryIO
 from uuid import UUID
@@ -16,28 +18,29 @@ from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from pipeline import audio as recordings
-from pipeline.database import profiles, sessions
+from pipeline.database import audit, profiles, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.models import SpeakingSession, new_id
 from pipeline.errors import (
     AlreadyRunning,
     AudioGone,
-    AudioMismatch,
     AudioMissing,
     AudioTooLarge,
     DatabaseUnavailable,
     NotFound,
-    RostrumError,
     StorageUnavailable,
     TranscriptMissing,
 )
+from pipeline.publication import publish
 from pipeline.services import Services
+from pipeline.staff import AuditAction, Role, Staff
 from pipeline.status import Outcome, Scope, Status, Trigger
 from pipeline.storage import audio_key
 
-PRESIGNED_SECONDS = 3600
 UPLOAD = "upload"
-"""The actor of what the company's app does."""
+"""The actor of an upload by the company's app."""
+APP = "app"
+"""Whom a run names that the company's app asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +54,6 @@ class Uploaded:
     """False: the same Idempotency-Key made it before."""
 
 
-@dataclass(frozen=True, slots=True)
-class PresignedUpload:
-    """Where and how the app may send the recording itself."""
-
-    session_id: UUID
-    url: str
-    method: str
-    headers: dict[str, str]
-    expires_at: datetime
-
-
 def upload(
     services: Services,
     *,
@@ -70,15 +62,18 @@ def upload(
     title: str | None = None,
     language: str = "en",
     source: str = "app",
-    actor: str = UPLOAD,
     idempotency_key: str | None = None,
+    staff: Staff | None = None,
 ) -> Uploaded:
     """Take a recording: decode it, store it, commit the session, publish its run.
 
     Raises:
+        Forbidden: `staff` may not upload.
         EmptyAudio, UnsupportedAudio, AudioTooLong, AudioTooLarge: the recording is refused.
         StorageUnavailable, DatabaseUnavailable: nothing half-stored remains.
     """
+    if staff is not None:
+        staff.must_be(Role.QA)
     if idempotency_key is not None:
         with transaction(services.engine) as db:
             first = sessions.first_session_of_key(
@@ -93,7 +88,7 @@ def upload(
         # It may be stored all the same, and only the answer was lost.
         _discard(services, recording.key)
         raise
-    arrival = _Arrival(user_id, title, language, source, actor, idempotency_key)
+    arrival = _Arrival(user_id, title, language, source, idempotency_key, staff)
     try:
         session_id, run_id = _commit_upload(services, recording, arrival)
     except DatabaseUnavailable:
@@ -128,14 +123,19 @@ class _Arrival:
     title: str | None
     language: str
     source: str
-    actor: str
     idempotency_key: str | None
+    staff: Staff | None
+
+    @property
+    def actor(self) -> str:
+        """Whom the timeline names."""
+        return self.staff.name if self.staff else UPLOAD
 
 
 def _inspected(services: Services, audio: BinaryIO) -> _Recording:
     size_bytes = audio.seek(0, SEEK_END)
     audio.seek(0)
-    _refuse_large(services, size_bytes)
+    refuse_large(services, size_bytes)
     found = recordings.probe(audio, max_seconds=services.settings.max_audio_minutes * 60)
     session_id = new_id()
     return _Recording(
@@ -143,7 +143,12 @@ def _inspected(services: Services, audio: BinaryIO) -> _Recording:
     )
 
 
-def _refuse_large(services: Services, size_bytes: int) -> None:
+def refuse_large(services: Services, size_bytes: int) -> None:
+    """Refuse what is above the upload limit.
+
+    Raises:
+        AudioTooLarge: it is.
+    """
     if size_bytes > services.settings.max_upload_bytes:
         limit = services.settings.max_upload_mb
         raise AudioTooLarge(f"The recording is larger than {limit} MB.")
@@ -185,11 +190,14 @@ def _commit_upload(
                 session_id=recording.session_id,
                 now=now,
             )
-        run_id = _begin(db, recording.session_id, actor=arrival.actor, now=now)
+        run_id = begin(db, recording.session_id, actor=arrival.actor, now=now)
+        audit.record(
+            db, arrival.staff, AuditAction.UPLOAD, now=now, session_id=recording.session_id
+        )
     return recording.session_id, run_id
 
 
-def _begin(db: Session, session_id: UUID, *, actor: str, now: datetime) -> UUID:
+def begin(db: Session, session_id: UUID, *, actor: str, now: datetime) -> UUID:
     """The audio is there: `UPLOADED`, with a first run that waits for the queue."""
     run_id = sessions.add_run(
         db,
@@ -220,112 +228,30 @@ def _discard(services: Services, key: str) -> None:
         log.warning("upload_not_discarded")
 
 
-def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bool:
-    """Hand a run to the queue. False: it did not take it, and the sweeper tries again.
-
-    With `after`, only if it has been handed over just so often: of two sweepers one does it.
-    """
-    with transaction(services.engine) as db:
-        publication = sessions.next_publication(db, run_id, now=services.now(), after=after)
-    if publication is None:
-        return False
-    session_id, number = publication
-    try:
-        message_id = services.queue.enqueue_processing(
-            session_id, run_id=run_id, publication=number
-        )
-    except RostrumError as error:
-        log.warning(
-            "run_not_published",
-            extra={"session": str(session_id), "run": str(run_id), "code": error.code},
-        )
-        return False
-    with transaction(services.engine) as db:
-        sessions.mark_queued(db, run_id, message_id=message_id, now=services.now())
-    return True
-
-
-def presign(
+def rerun(
     services: Services,
+    session_id: UUID,
     *,
-    user_id: str,
-    content_type: str,
-    size_bytes: int,
-    title: str | None = None,
-    language: str = "en",
-) -> PresignedUpload:
-    """Announce a recording that the app will send to storage itself.
-
-    Raises:
-        AudioTooLarge: above the upload limit.
-        ConfigurationMissing, DatabaseUnavailable: nothing was announced.
-    """
-    _refuse_large(services, size_bytes)
-    session_id, now = new_id(), services.now()
-    key = audio_key(session_id)
-    url = services.storage.presign_put(
-        key, content_type=content_type, size_bytes=size_bytes, expires_seconds=PRESIGNED_SECONDS
-    )
-    with transaction(services.engine) as db:
-        sessions.add_session(
-            db,
-            session_id=session_id,
-            learner_id=user_id,
-            title=title,
-            language=language,
-            source="app",
-            audio={
-                "audio_key": key,
-                "audio_content_type": content_type,
-                "audio_bytes": size_bytes,
-            },
-            actor=UPLOAD,
-            now=now,
-        )
-    return PresignedUpload(
-        session_id=session_id,
-        url=url,
-        method="PUT",
-        headers={"Content-Type": content_type, "Content-Length": str(size_bytes)},
-        expires_at=now + timedelta(seconds=PRESIGNED_SECONDS),
-    )
-
-
-def confirm(services: Services, session_id: UUID) -> None:
-    """The app says that the recording is stored: look, then commit and publish.
-
-    Confirming again changes nothing.
-
-    Raises:
-        NotFound: no such session.
-        AudioMissing: nothing was stored.
-        AudioMismatch: it is not of the announced size.
-    """
-    with transaction(services.engine) as db:
-        announced = _existing(sessions.find(db, session_id))
-    if announced.status != Status.CREATED:
-        return
-    if services.storage.size(str(announced.audio_key)) != announced.audio_bytes:
-        raise AudioMismatch
-    with transaction(services.engine) as db:
-        locked = _existing(sessions.lock(db, session_id))
-        if locked.status != Status.CREATED:
-            return
-        run_id = _begin(db, session_id, actor=UPLOAD, now=services.now())
-    publish(services, run_id)
-
-
-def rerun(services: Services, session_id: UUID, *, scope: Scope, requested_by: str) -> UUID:
+    scope: Scope,
+    requested_by: str = APP,
+    staff: Staff | None = None,
+    reason: str | None = None,
+) -> UUID:
     """Ask for another run; the results shown stay until it has succeeded.
 
+    The run names `staff`, or `requested_by` where nobody of the staff asked.
+
     Raises:
+        Forbidden: `staff` may not ask for runs.
         NotFound: no such session.
         AlreadyRunning: a run is live.
         AudioMissing, AudioGone: a full run needs the recording.
         TranscriptMissing: an analysis needs a transcript.
     """
+    if staff is not None:
+        staff.must_be(Role.QA)
     with transaction(services.engine) as db:
-        session = _existing(sessions.lock(db, session_id))
+        session = existing(sessions.lock(db, session_id))
         transcript_id = sessions.newest_transcript_id(db, session_id)
         if session.run_id is None:
             raise AudioMissing
@@ -341,9 +267,18 @@ def rerun(services: Services, session_id: UUID, *, scope: Scope, requested_by: s
             session_id,
             scope=scope,
             trigger=Trigger.MANUAL,
-            requested_by=requested_by,
+            requested_by=staff.name if staff else requested_by,
             transcript_id=transcript_id if scope is Scope.ANALYSIS else None,
             now=now,
+        )
+        audit.record(
+            db,
+            staff,
+            AuditAction.RERUN,
+            now=now,
+            session_id=session_id,
+            reason=reason,
+            detail={"scope": scope, "run": str(run_id)},
         )
     publish(services, run_id)
     return run_id
@@ -357,30 +292,53 @@ def _refuse_while_live(db: Session, session: SpeakingSession) -> None:
         raise AlreadyRunning
 
 
-def delete_session(services: Services, session_id: UUID) -> None:
+def delete_session(
+    services: Services,
+    session_id: UUID,
+    *,
+    staff: Staff | None = None,
+    reason: str | None = None,
+) -> None:
     """Delete a session: its audio, its rows, and its share of the profile.
 
     Raises:
+        Forbidden: `staff` may not delete.
         NotFound: no such session.
         StorageUnavailable: nothing was deleted.
     """
+    if staff is not None:
+        staff.must_be(Role.ADMIN)
     with transaction(services.engine) as db:
-        session = _existing(sessions.find(db, session_id))
+        session = existing(sessions.find(db, session_id))
     if session.audio_key and session.audio_deleted_at is None:
         services.storage.delete(session.audio_key)
     with transaction(services.engine) as db:
         learner_id = sessions.remove(db, session_id)
         if learner_id is not None:
             profiles.refresh(db, learner_id)
+            audit.record(
+                db,
+                staff,
+                AuditAction.DELETE,
+                now=services.now(),
+                session_id=session_id,
+                learner_id=learner_id,
+                reason=reason,
+            )
 
 
-def erase_learner(services: Services, user_id: str) -> None:
-    """Delete everything held on a learner.
+def erase_learner(
+    services: Services, user_id: str, *, staff: Staff | None = None, reason: str | None = None
+) -> None:
+    """Delete everything held on a learner. The audit goes on naming their id.
 
     Raises:
+        Forbidden: `staff` may not erase.
         NotFound: nothing is held on them.
         StorageUnavailable: the rows are still there; erase again.
     """
+    if staff is not None:
+        staff.must_be(Role.ADMIN)
     with transaction(services.engine) as db:
         if not sessions.learner_exists(db, user_id):
             raise NotFound("There is no such learner.")
@@ -388,10 +346,23 @@ def erase_learner(services: Services, user_id: str) -> None:
     for _, key in stored:
         services.storage.delete(key)
     with transaction(services.engine) as db:
-        sessions.remove_learner(db, user_id)
+        if sessions.remove_learner(db, user_id):
+            audit.record(
+                db,
+                staff,
+                AuditAction.ERASE,
+                now=services.now(),
+                learner_id=user_id,
+                reason=reason,
+            )
 
 
-def _existing(session: SpeakingSession | None) -> SpeakingSession:
+def existing(session: SpeakingSession | None) -> SpeakingSession:
+    """The session that was looked for.
+
+    Raises:
+        NotFound: it is None.
+    """
     if session is None:
         raise NotFound
     return session

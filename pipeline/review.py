@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from pipeline.database import reading, sessions
+from pipeline.database import audit, reading, sessions
 from pipeline.database.engine import transaction
 from pipeline.errors import InvalidInput, NotFound
 from pipeline.report.content import report_of
@@ -18,6 +18,7 @@ from pipeline.report.markdown import as_markdown
 from pipeline.report.page import as_html
 from pipeline.services import Services
 from pipeline.session import Page, Profile, SessionDetail, SessionRow
+from pipeline.staff import AuditAction, Role, Staff
 from pipeline.status import Status
 
 EXPORT_BATCH = 200
@@ -77,16 +78,25 @@ def session_row(services: Services, session_id: UUID) -> SessionRow:
     return row
 
 
-def session_detail(services: Services, session_id: UUID) -> SessionDetail:
-    """One session with all that is shown of it.
+def session_detail(
+    services: Services, session_id: UUID, *, staff: Staff | None = None
+) -> SessionDetail:
+    """One session with all that is shown of it; the audit tells which of the staff looked.
 
     Raises:
+        Forbidden: `staff` may not read.
         NotFound: no such session.
     """
+    if staff is not None:
+        staff.must_be(Role.COACH)
     with transaction(services.engine) as db:
         detail = reading.session_detail(db, session_id)
-    if detail is None:
-        raise NotFound
+        if detail is None:
+            raise NotFound
+        if detail.transcript is not None:
+            audit.record(
+                db, staff, AuditAction.VIEW_TRANSCRIPT, now=services.now(), session_id=session_id
+            )
     return detail
 
 
@@ -102,12 +112,17 @@ def profile(services: Services, user_id: str) -> Profile:
         return reading.profile(db, user_id)
 
 
-def export_learner(services: Services, user_id: str) -> dict[str, Any]:
-    """Everything held on a learner, ready for JSON.
+def export_learner(
+    services: Services, user_id: str, *, staff: Staff | None = None
+) -> dict[str, Any]:
+    """Everything held on a learner, ready for JSON; the audit tells which of the staff took it.
 
     Raises:
+        Forbidden: `staff` may not export.
         NotFound: nothing is held on this learner.
     """
+    if staff is not None:
+        staff.must_be(Role.COACH)
     standing = profile(services, user_id)
     exported: list[Any] = []
     cursor: str | None = None
@@ -117,6 +132,9 @@ def export_learner(services: Services, user_id: str) -> dict[str, Any]:
         cursor = page.next_cursor
         if cursor is None:
             break
+    with transaction(services.engine) as db:
+        # Read in many steps, and written down before any of it is handed over.
+        audit.record(db, staff, AuditAction.EXPORT, now=services.now(), learner_id=user_id)
     return {
         "userId": user_id,
         "profile": _camel(_PROFILE.dump_python(standing, mode="json")),
@@ -148,13 +166,29 @@ class Format(StrEnum):
         return f"session-{session_id}.{'md' if self is Format.MARKDOWN else self}"
 
 
-def export_session(services: Services, session_id: UUID, wanted: Format) -> str:
-    """One session as the content of a file.
+def export_session(
+    services: Services, session_id: UUID, wanted: Format, *, staff: Staff | None = None
+) -> str:
+    """One session as the content of a file; the audit tells which of the staff took it.
 
     Raises:
+        Forbidden: `staff` may not export.
         NotFound: no such session.
     """
-    detail = session_detail(services, session_id)
+    if staff is not None:
+        staff.must_be(Role.COACH)
+    with transaction(services.engine) as db:
+        detail = reading.session_detail(db, session_id)
+        if detail is None:
+            raise NotFound
+        audit.record(
+            db,
+            staff,
+            AuditAction.EXPORT,
+            now=services.now(),
+            session_id=session_id,
+            detail={"format": wanted},
+        )
     if wanted is Format.JSON:
         whole = _camel(_DETAIL.dump_python(detail, mode="json"))
         return json.dumps(whole, indent=2, ensure_ascii=False)

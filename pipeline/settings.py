@@ -147,15 +147,17 @@ class Settings(BaseSettings):
             raise ConfigurationMissing(f"Missing required environment variable: {name}")
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
-    def guard_production(self) -> None:
+    def guard_production(self, *more: str) -> None:
         """Refuse what must not face the internet; does nothing outside production.
+
+        `more` are reasons that the caller knows of, each a sentence.
 
         Raises:
             UnsafeConfiguration: with every reason.
         """
         if self.app_env != "production":
             return
-        reasons = [*_signing_key_faults(self), *_exposure_faults(self)]
+        reasons = [*_signing_key_faults(self), *_exposure_faults(self), *more]
         if reasons:
             raise UnsafeConfiguration("Refusing to start in production: " + " ".join(reasons))
 

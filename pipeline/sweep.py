@@ -17,11 +17,12 @@ from itertools import takewhile
 from typing import TypeVar
 from uuid import UUID
 
-from pipeline import intake, notify
+from pipeline import notify
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held, Waiting
 from pipeline.errors import QueueUnavailable, RateLimited, RostrumError, StorageUnavailable
+from pipeline.publication import publish
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.storage import PREFIX, StoredObject
@@ -119,7 +120,7 @@ def _hand_over(services: Services, run: Waiting) -> _Became | None:
             return _Became.STILL_QUEUED
     except (QueueUnavailable, RateLimited):
         return None
-    if not intake.publish(services, run.run_id, after=run.publications):
+    if not publish(services, run.run_id, after=run.publications):
         return None
     return _Became.RESUMED if run.was_queued else _Became.PUBLISHED
 
@@ -169,7 +170,7 @@ def _settle_deletion(services: Services, session_id: UUID) -> None:
         sessions.stamp_audio_deleted(db, session_id, now=services.now())
         run_id = operations.reopen_after_deletion(db, session_id)
     if run_id is not None:
-        intake.publish(services, run_id)
+        publish(services, run_id)
 
 
 def _delete_objects(services: Services, held: Iterable[Held]) -> list[Held]:

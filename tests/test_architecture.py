@@ -40,6 +40,7 @@ ORDER = (
     "progress",
     "session",
     "criteria",
+    "audit_entry",
     "report",
     "database",
     "storage",
@@ -53,13 +54,16 @@ ORDER = (
     "listening",
     "heartbeat",
     "notify",
+    "publication",
     "intake",
+    "direct_upload",
     "process",
     "dead_letter",
     "sweep",
     "schedule",
     "health",
     "review",
+    "audit_trail",
 )
 
 

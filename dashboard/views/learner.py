@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.access import viewer
+from dashboard.access import renewed, viewer
 from dashboard.components.progress import draw_focuses, draw_trends
 from dashboard.links import SESSION_PAGE, LearnerLink, SessionLink
 from dashboard.services import services
@@ -15,7 +16,7 @@ from dashboard.wording import ago, plain, status_text
 from pipeline import review
 from pipeline.errors import NotFound
 from pipeline.session import Profile
-from pipeline.staff import Role
+from pipeline.staff import Staff
 
 TREND_FROM = 3
 MOST_SESSIONS = 20
@@ -39,8 +40,7 @@ def page() -> None:
     draw_focuses(profile)
     draw_trends(profile)
     _draw_sessions(link.user_id)
-    if viewer().may(Role.QA):
-        _draw_export(link.user_id)
+    _draw_export(link.user_id, viewer())
 
 
 def _look_up() -> None:
@@ -98,15 +98,20 @@ def _draw_sessions(user_id: str) -> None:
         )
 
 
-def _draw_export(user_id: str) -> None:
+def _draw_export(user_id: str, looking: Staff) -> None:
     st.download_button(
         "Export everything held on this learner",
-        data=lambda: json.dumps(review.export_learner(services(), user_id), indent=2),
+        data=partial(_export, looking, user_id),
         file_name="learner-export.json",
         mime="application/json",
         key="learner_export",
         icon=":material/download:",
     )
+
+
+def _export(looking: Staff, user_id: str) -> str:
+    """Made when it is asked for, which may be long after the page was drawn."""
+    return json.dumps(review.export_learner(services(), user_id, staff=renewed(looking)), indent=2)
 
 
 page()

@@ -144,7 +144,7 @@ def _close_when_done() -> None:
 
 def _retry(letter_id: str) -> None:
     def act(asker: Staff) -> str:
-        retried = dead_letter.retry(services(), letter_id, requested_by=asker.name)
+        retried = dead_letter.retry(services(), letter_id, staff=asker)
         if retried.queued:
             return "Back in the queue."
         return "The queue did not take it now; the sweeper brings it within a minute or two."
@@ -153,12 +153,12 @@ def _retry(letter_id: str) -> None:
 
 
 def _retry_all() -> None:
-    _do(lambda asker: _told(dead_letter.retry_all(services(), requested_by=asker.name)))
+    _do(lambda asker: _told(dead_letter.retry_all(services(), staff=asker)))
 
 
 def _delete(letter_id: str) -> None:
-    def act(_asker: Staff) -> str:
-        dead_letter.delete(services(), letter_id)
+    def act(asker: Staff) -> str:
+        dead_letter.delete(services(), letter_id, staff=asker)
         return "The dead letter is deleted."
 
     _do(act)

@@ -47,7 +47,7 @@ def page() -> None:
         )
         return
     try:
-        detail = review.session_detail(services(), link.session_id)
+        detail = review.session_detail(services(), link.session_id, staff=viewer())
     except NotFound:
         st.warning("There is no such session; it may have been deleted.", icon=":material/delete:")
         return
@@ -157,7 +157,7 @@ def _draw_actions(detail: SessionDetail) -> None:
 def _rerun(session_id: UUID, scope: Scope) -> None:
     asker = require(Role.QA)
     try:
-        intake.rerun(services(), session_id, scope=scope, requested_by=asker.name)
+        intake.rerun(services(), session_id, scope=scope, staff=asker)
     except RostrumError as error:
         st.session_state[PROBLEM] = error
 
@@ -180,9 +180,9 @@ def _confirm_delete(session_id: UUID) -> None:
 
 
 def _delete(session_id: UUID) -> None:
-    require(Role.ADMIN)
+    asker = require(Role.ADMIN)
     try:
-        intake.delete_session(services(), session_id)
+        intake.delete_session(services(), session_id, staff=asker)
     except RostrumError as error:
         st.session_state[PROBLEM] = error
     else:

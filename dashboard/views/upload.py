@@ -15,7 +15,7 @@ from dashboard.services import services
 from dashboard.wording import plain
 from pipeline import intake
 from pipeline.errors import RostrumError
-from pipeline.staff import Role
+from pipeline.staff import Role, Staff
 
 MOST_FILES = 50
 TYPES = [
@@ -69,10 +69,10 @@ def _send() -> None:
     waiting = [(held.name, held) for held in state["upload_files"]]
     if state["upload_recording"] is not None:
         waiting.append(("Recording", state["upload_recording"]))
-    state[RESULTS] = [_upload(name, held, actor=sender.name) for name, held in waiting]
+    state[RESULTS] = [_upload(name, held, staff=sender) for name, held in waiting]
 
 
-def _upload(name: str, audio: UploadedFile, *, actor: str) -> Result:
+def _upload(name: str, audio: UploadedFile, *, staff: Staff) -> Result:
     state = st.session_state
     user_id = state["upload_learner"].strip()
     # The same bytes for the same learner are the same upload: a second click changes nothing.
@@ -86,7 +86,7 @@ def _upload(name: str, audio: UploadedFile, *, actor: str) -> Result:
             title=state["upload_title"].strip() or name,
             language=state["upload_language"],
             source="test",
-            actor=actor,
+            staff=staff,
             idempotency_key=f"dashboard-{digest}",
         )
     except RostrumError as error:

@@ -253,13 +253,14 @@ def remove(db: Session, session_id: UUID) -> str | None:
     return db.scalar(delete(S).where(S.id == session_id).returning(S.learner_id))
 
 
-def remove_learner(db: Session, learner_id: str) -> None:
-    """Delete a learner with all sessions.
+def remove_learner(db: Session, learner_id: str) -> bool:
+    """Delete a learner with all sessions. False: somebody else did.
 
     Sessions first: a worker that completes one locks the session, then the learner.
     """
     db.execute(delete(S).where(S.learner_id == learner_id))
-    db.execute(delete(Learner).where(Learner.id == learner_id))
+    gone = db.scalar(delete(Learner).where(Learner.id == learner_id).returning(Learner.id))
+    return gone is not None
 
 
 def learner_exists(db: Session, learner_id: str) -> bool:

@@ -211,6 +211,17 @@ class AuditEntry(Base):
         Index("ix_audit_log_session_id_id", "session_id", "id"),
         Index("ix_audit_log_actor_id", "actor", "id"),
         Index("ix_audit_log_action_id", "action", "id"),
+        Index("ix_audit_log_learner_id_id", "learner_id", "id"),
+        Index("ix_audit_log_at", "at"),
+        # Who reads on in the same quarter of an hour has looked once.
+        Index(
+            "uq_audit_log_view",
+            "session_id",
+            "actor",
+            text("date_bin('00:15:00', at, '2000-01-01 00:00:00+00')"),
+            unique=True,
+            postgresql_where=text("action = 'view_transcript'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -221,7 +232,7 @@ class AuditEntry(Base):
     session_id: Mapped[uuid.UUID | None]
     """Named, not referred to: the entry outlives the session."""
     learner_id: Mapped[str | None]
-    """The company's own id, for what is done to a learner as a whole."""
+    """The company's own id: of the session's learner, or of whom it was done to as a whole."""
     reason: Mapped[str | None]
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     """Ids, names of fields and codes: never what was said or written."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -13,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.services import services
 from tests.world import World
 
-APP = Path(__file__).parent.parent.parent / "dashboard" / "app.py"
+APP = Path(__file__).parent.parent.parent / "dashboard" / "main.py"
 
 Open = Callable[..., AppTest]
 
@@ -61,6 +63,19 @@ def point_at(world: World, monkeypatch: pytest.MonkeyPatch, **changed: str) -> N
         monkeypatch.setenv(name.upper(), held.require(name.upper()))
     for name, value in changed.items():
         monkeypatch.setenv(name.upper(), value)
+
+
+def account(email: str = "ann@example.com", /, **claims: Any) -> dict[str, Any]:
+    """What a provider says of somebody who has just signed in."""
+    held = {
+        "is_logged_in": True,
+        "iss": "https://provider.example.com",
+        "sub": email,
+        "email": email,
+        "email_verified": True,
+        "iat": time.time(),
+    }
+    return {**held, **claims}
 
 
 def words(script: AppTest) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.transcript import lines_of
@@ -325,20 +324,3 @@ def test_storage_that_is_down_refuses_the_upload_and_keeps_what_was_typed(
 
     assert "The audio storage cannot be reached" in words(page)
     assert page.text_input(key="upload_learner").value == "ann"
-
-
-def test_production_without_sign_in_refuses_everybody(
-    screen: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("APP_ENV", "production")
-
-    page = screen()
-
-    assert "Sign-in is not set up" in words(page)
-    assert len(page.button) == 0
-
-
-def test_a_dashboard_that_listens_to_the_world_refuses_without_sign_in(screen: Open) -> None:
-    config.set_option("server.address", "0.0.0.0")  # noqa: S104 - what must be refused
-
-    assert "Sign-in is not set up" in words(screen())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import intake
+from pipeline import direct_upload, intake
 from pipeline.errors import (
     AnalysisUnavailable,
     AudioMissing,
@@ -131,7 +131,9 @@ def test_an_unknown_session_is_not_found(world: World) -> None:
 
 
 def test_a_session_that_was_announced_but_never_uploaded_has_no_audio(world: World) -> None:
-    announced = intake.presign(world.services, user_id="x", content_type="audio/wav", size_bytes=10)
+    announced = direct_upload.presign(
+        world.services, user_id="x", content_type="audio/wav", size_bytes=10
+    )
 
     with pytest.raises(AudioMissing):
         world.deliver(announced.session_id)

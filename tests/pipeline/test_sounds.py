@@ -9,7 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from pipeline import intake
+from pipeline import direct_upload, intake
 from pipeline.errors import NoSpeech, UnsupportedAudio
 from pipeline.status import Status
 from tests.recordings import HELLO, RATE, Samples, encoded, speech
@@ -71,11 +71,11 @@ def test_a_few_words_alone_are_heard(world: World) -> None:
 
 def test_what_was_sent_straight_to_storage_is_decoded_by_the_worker(world: World) -> None:
     junk = b"this is no recording" * 100
-    announced = intake.presign(
+    announced = direct_upload.presign(
         world.services, user_id="ann", content_type="audio/mp4", size_bytes=len(junk)
     )
     httpx2.put(announced.url, content=junk, headers=announced.headers).raise_for_status()
-    intake.confirm(world.services, announced.session_id)
+    direct_upload.confirm(world.services, announced.session_id)
 
     with pytest.raises(UnsupportedAudio):
         world.deliver(announced.session_id)

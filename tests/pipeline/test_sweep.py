@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from pipeline import intake
+from pipeline import direct_upload, intake
 from pipeline.database import leases
 from pipeline.database.engine import transaction
 from pipeline.database.operations import (
@@ -244,7 +244,7 @@ def test_a_delivery_that_never_came_is_published_again(queued: World, qstash: St
 
 
 def test_a_session_that_was_never_uploaded_goes_after_a_day(world: World) -> None:
-    announced = intake.presign(
+    announced = direct_upload.presign(
         world.services, user_id="ann", content_type="audio/wav", size_bytes=5
     )
     world.services.storage.put(

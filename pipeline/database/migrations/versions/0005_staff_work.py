@@ -79,6 +79,15 @@ def upgrade() -> None:
     op.create_index("ix_audit_log_action_id", "audit_log", ["action", "id"], unique=False)
     op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
     op.create_index("ix_audit_log_session_id_id", "audit_log", ["session_id", "id"], unique=False)
+    op.create_index("ix_audit_log_learner_id_id", "audit_log", ["learner_id", "id"], unique=False)
+    op.create_index("ix_audit_log_at", "audit_log", ["at"], unique=False)
+    op.create_index(
+        "uq_audit_log_view",
+        "audit_log",
+        ["session_id", "actor", sa.text("date_bin('00:15:00', at, '2000-01-01 00:00:00+00')")],
+        unique=True,
+        postgresql_where=sa.text("action = 'view_transcript'"),
+    )
     op.create_table(
         "bulk_jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -380,6 +389,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'running'"),
     )
     op.drop_table("bulk_jobs")
+    op.drop_index(
+        "uq_audit_log_view",
+        table_name="audit_log",
+        postgresql_where=sa.text("action = 'view_transcript'"),
+    )
+    op.drop_index("ix_audit_log_at", table_name="audit_log")
+    op.drop_index("ix_audit_log_learner_id_id", table_name="audit_log")
     op.drop_index("ix_audit_log_session_id_id", table_name="audit_log")
     op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
     op.drop_index("ix_audit_log_action_id", table_name="audit_log")
