@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pipeline.report import markdown
 from pipeline.report.content import clock
-from pipeline.session import SessionRow
+from pipeline.session import Failure
 from pipeline.status import Stage, Status
 
 ICONS = {
@@ -23,6 +24,13 @@ WORDS = {
     Status.COMPLETED: "Completed",
     Status.FAILED: "Failed",
 }
+MOVING = {
+    Status.UPLOADED: "waiting",
+    Status.PROCESSING: "processing",
+    Status.FAILED: "failed, will retry",
+    Status.COMPLETED: "completed, being run again",
+}
+"""What is still to happen by itself, in the list's strip."""
 STAGES = {
     Stage.DOWNLOADING: "fetching the audio",
     Stage.TRANSCRIBING: "transcribing",
@@ -35,14 +43,34 @@ plain = markdown.plain
 """Text that Markdown leaves as it is: what is said in a talk is never markup."""
 
 
-def is_moving(row: SessionRow) -> bool:
+class Standing(Protocol):
+    """Where a session stands, in whichever value it comes."""
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """What the worker does."""
+
+    @property
+    def status_changed_at(self) -> datetime:
+        """Since when."""
+
+    @property
+    def error(self) -> Failure | None:
+        """Why the last attempt ended."""
+
+
+def is_moving(row: Standing) -> bool:
     """Whether the session changes by itself."""
     return row.status in {Status.UPLOADED, Status.PROCESSING} or bool(
         row.error and row.error.will_retry
     )
 
 
-def status_text(row: SessionRow) -> str:
+def status_text(row: Standing) -> str:
     """Icon, word, and for what moves the stage and the time in it."""
     text = f"{ICONS[row.status]} {WORDS[row.status]}"
     if row.status is Status.PROCESSING and row.stage:

@@ -40,6 +40,7 @@ ORDER = (
     "progress",
     "session",
     "criteria",
+    "listed",
     "report",
     "database",
     "storage",
@@ -60,6 +61,7 @@ ORDER = (
     "schedule",
     "health",
     "review",
+    "session_list",
 )
 
 
