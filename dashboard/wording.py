@@ -24,13 +24,6 @@ WORDS = {
     Status.COMPLETED: "Completed",
     Status.FAILED: "Failed",
 }
-MOVING = {
-    Status.UPLOADED: "waiting",
-    Status.PROCESSING: "processing",
-    Status.FAILED: "failed, will retry",
-    Status.COMPLETED: "completed, being run again",
-}
-"""What is still to happen by itself, in the list's strip."""
 STAGES = {
     Stage.DOWNLOADING: "fetching the audio",
     Stage.TRANSCRIBING: "transcribing",

@@ -98,8 +98,10 @@ def _select(
     _show(name, held)
     st.selectbox(
         label,
-        [None, *offered],
-        format_func=lambda option: "All" if option is None else format_option(option),
+        offered,
+        None,
+        format_func=format_option,
+        placeholder="All",
         key=_key(name),
         on_change=_change,
         args=(name,),
@@ -157,7 +159,7 @@ def _toggle(link: SessionsLink, name: str, label: str, value: str) -> None:
 
 
 def _key(name: str) -> str:
-    return f"sessions_{name}"
+    return f"sessions_filter_{name}"
 
 
 def _show(name: str, value: object) -> None:

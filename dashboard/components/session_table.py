@@ -11,15 +11,13 @@ import streamlit as st
 
 from dashboard.components.session_filters import REVIEWS
 from dashboard.links import SESSION_PAGE, SessionLink, SessionsLink
-from dashboard.wording import ago, length, plain, status_text
+from dashboard.wording import ago, exact, length, plain, status_text
 from pipeline.listed import AudioState, ListedSession
 
 CHOSEN = "sessions_chosen"
 COLUMNS = "sessions_columns"
 OPEN = "Open"
-OPTIONAL = ("Language", "Model", "Prompt", "Pace", "Suspect", "Audio", "Error", "Id")
-MOST_LINKS = 10
-"""Of chosen sessions, those that are named."""
+OPTIONAL = ("Created at", "Language", "Model", "Prompt", "Pace", "Suspect", "Audio", "Error", "Id")
 
 
 def _audio(row: ListedSession) -> str:
@@ -42,6 +40,7 @@ _VALUES: dict[str, Callable[[ListedSession], Any]] = {
     "Review": lambda row: "" if row.review is None else REVIEWS[row.review],
     "Attempts": lambda row: row.attempts,
     "Cost": lambda row: None if row.cost_usd is None else float(row.cost_usd),
+    "Created at": lambda row: exact(row.created_at),
     "Language": lambda row: row.language,
     "Model": lambda row: row.model or "",
     "Prompt": lambda row: row.prompt_version or "",
@@ -139,6 +138,7 @@ def draw_links(rows: Sequence[ListedSession], link: SessionsLink) -> None:
         st.page_link(
             SESSION_PAGE,
             label=f"{plain(row.title or 'Untitled')} · {plain(row.user_id)} · "
-            f"{plain(status_text(row))} · {ago(row.created_at)}",
+            f"{plain(status_text(row))}",
+            icon=":material/arrow_forward:",
             query_params={**link.query, **SessionLink(row.id).query},
         )

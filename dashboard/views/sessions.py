@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from uuid import UUID
 
 import streamlit as st
@@ -10,11 +9,12 @@ import streamlit as st
 from dashboard.access import NoAccess, require, viewer
 from dashboard.components.failure import draw_error
 from dashboard.components.session_filters import VIEW, draw_filters
+from dashboard.components.session_news import draw_news
 from dashboard.components.session_table import draw_column_choice, draw_links, draw_table
 from dashboard.links import SESSION_PAGE, UPLOAD_PAGE, SessionLink, SessionsLink
+from dashboard.sample import upload_sample
 from dashboard.services import services
-from dashboard.wording import ICONS, MOVING
-from pipeline import intake, session_list
+from pipeline import session_list
 from pipeline.criteria import Criteria
 from pipeline.errors import RostrumError
 from pipeline.listed import ListedPage, Offered
@@ -22,9 +22,8 @@ from pipeline.staff import Role
 
 PAGE_SIZE = 25
 POLL_SECONDS = 3
-SAMPLE = Path(__file__).parents[2] / "samples" / "sample.ogg"
 OPENED = "sessions_opened"
-"""The session whose row was clicked."""
+"""The session to go to: its row was clicked, or it was just made of the sample."""
 PROBLEM = "sessions_problem"
 QUERY = "sessions_query"
 """The filters that the two below belong to."""
@@ -120,18 +119,7 @@ def _draw_strip(found: ListedPage, criteria: Criteria) -> None:
         if found.moving and not news.moving:
             # Nothing moves any more: the whole page is drawn once, without a poll.
             st.rerun()
-        told, show = st.columns([3, 1], vertical_alignment="center")
-        told.caption(
-            " · ".join(
-                f"{ICONS[status]} {count} {MOVING[status]}" for status, count in news.moving.items()
-            )
-            or "Nothing is being processed."
-        )
-        parts = [(news.arrived, "new"), (news.changed, "changed")]
-        label = ", ".join(f"{count} {word}" for count, word in parts if count)
-        if label and show.button(
-            f"{label}: show", key="sessions_show", icon=":material/refresh:", on_click=_show_new
-        ):
+        if draw_news(news, on_show=_show_new):
             st.rerun()
 
     strip()
@@ -162,27 +150,14 @@ def _draw_empty(link: SessionsLink) -> None:
 
 
 def _try_sample() -> None:
-    """Upload the sample as a test; a second click opens the same session."""
     try:
-        asker = require(Role.QA)
-        with SAMPLE.open("rb") as audio:
-            uploaded = intake.upload(
-                services(),
-                audio=audio,
-                user_id="sample-learner",
-                title="Sample talk",
-                source="test",
-                actor=asker.name,
-                idempotency_key="dashboard-sample",
-            )
+        _remember_clicked(upload_sample(require(Role.QA)))
     except (RostrumError, NoAccess) as refusal:
         st.session_state[PROBLEM] = refusal
-    else:
-        _remember_clicked(uploaded.session_id)
 
 
 def _draw_paging(found: ListedPage, pages: list[UUID]) -> None:
-    told, newer, older, columns = st.columns([4, 1, 1, 1], vertical_alignment="center")
+    told, newer, older, columns = st.columns([4, 1, 1, 2], vertical_alignment="center")
     if found.sessions:
         first = len(pages) * PAGE_SIZE + 1
         all_of_them = f"{found.matching:,}" + ("" if found.is_counted_whole else "+")
