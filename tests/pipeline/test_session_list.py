@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 
 from pipeline import intake, session_list
 from pipeline.criteria import Criteria
@@ -18,21 +15,8 @@ from pipeline.database.models import (
 )
 from pipeline.listed import Neighbours, Offered
 from pipeline.status import Scope, Stage, Status
-from tests.rows import ANN, BOB, add, add_result, review
+from tests.rows import ANN, BOB, add, add_result, review, statements
 from tests.world import World
-
-
-@contextmanager
-def statements(world: World) -> Iterator[list[str]]:
-    """What is asked of the database meanwhile."""
-    asked: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
-    event.listen(world.services.engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(world.services.engine, "before_cursor_execute", note)
 
 
 def test_without_filters_every_session_is_listed_newest_first(world: World) -> None:
@@ -187,7 +171,7 @@ def test_a_page_asks_as_much_of_the_database_for_many_sessions_as_for_one(world:
     for total in (1, 12):
         while session_list.page(world.services, Criteria()).matching < total:
             add_result(world, "talk", insights=(("grammar.tense", "high"),))
-        with statements(world) as seen:
+        with statements(world.services.engine) as seen:
             session_list.page(world.services, Criteria(category="grammar"))
             session_list.offered(world.services)
         asked[total] = len(seen)
