@@ -56,9 +56,12 @@ def draw_filters(link: SessionsLink, offered: Offered, *, now: datetime) -> None
         disabled=not count,
         help="Take all filters away" if count else "No filter is set",
     )
-    hidden = sum(name not in _ABOVE for name in link.query)
-    with st.expander(f"More filters ({hidden} set)" if hidden else "More filters"):
+    # Its label must not change with the filters: that would close it under the reader's hand.
+    with st.expander("More filters", key="sessions_more"):
         _draw_more(link, offered, now=now)
+    hidden = [name for name in link.query if name not in _ABOVE]
+    if hidden:
+        st.caption(f"More filters that are set: {', '.join(hidden)}")
 
 
 def _draw_more(link: SessionsLink, offered: Offered, *, now: datetime) -> None:
