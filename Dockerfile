@@ -14,6 +14,7 @@ COPY .streamlit/config.toml ./.streamlit/config.toml
 COPY pipeline ./pipeline
 COPY backend ./backend
 COPY dashboard ./dashboard
+COPY samples/sample.ogg ./samples/sample.ogg
 # Bytecode is made here: there is nowhere to write it later.
 RUN /venv/bin/python -m compileall -q /venv/lib /rostrum/pipeline /rostrum/backend /rostrum/dashboard
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from uuid import UUID
 
 import streamlit as st
 
+from pipeline.criteria import Criteria, ReviewNeed
+from pipeline.speech.catalogue import PATTERNS
 from pipeline.staff import AuditAction
 from pipeline.status import Status
 
@@ -53,8 +55,8 @@ class LearnerLink:
     @classmethod
     def read(cls) -> LearnerLink | None:
         """The link in the address bar."""
-        user_id = st.query_params.get("id", "").strip()
-        return cls(user_id) if user_id and _is_plain(user_id) else None
+        user_id = _plain_or_none(st.query_params.get("id", "").strip())
+        return cls(user_id) if user_id else None
 
     @property
     def query(self) -> dict[str, str]:
@@ -64,27 +66,53 @@ class LearnerLink:
 
 @dataclass(frozen=True, slots=True)
 class SessionsLink:
-    """The list, filtered."""
+    """The list, filtered: the names and values as the address bar holds them, all sensible."""
 
-    status: Status | None = None
-    user_id: str | None = None
-    search: str | None = None
+    query: Mapping[str, str]
 
     @classmethod
     def read(cls) -> SessionsLink:
         """The filters in the address bar; what makes no sense is left out."""
-        status = st.query_params.get("status")
-        return cls(
-            status=Status(status) if status in set(Status) else None,
-            user_id=_plain_or_none("learner"),
-            search=_plain_or_none("q"),
+        return cls.of(st.query_params.to_dict())
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> SessionsLink:
+        """Of values that may be anything."""
+        read = {name: accept(given.get(name, "").strip()) for name, accept in _FILTERS.items()}
+        return cls({name: value for name, value in read.items() if value})
+
+    def criteria(self, *, me: str, now: datetime) -> Criteria:
+        """What is asked for; `me` is whom the reviewer `me` means, and days are those of UTC."""
+        held = self.query
+        return Criteria(
+            status=Status(held["status"]) if "status" in held else None,
+            error_code=held.get("error"),
+            created_from=_midnight(held.get("from"), now),
+            created_until=_midnight(held.get("until"), now, days_later=1),
+            user_id=held.get("learner"),
+            source=held.get("source"),
+            review=ReviewNeed(held["review"]) if "review" in held else None,
+            reviewer=me if held.get("reviewer") == ME else held.get("reviewer"),
+            category=held.get("category"),
+            pattern_key=held.get("pattern"),
+            severity=held.get("severity"),
+            model=held.get("model"),
+            prompt_version=held.get("prompt"),
+            suspect_above=_share(held.get("suspect")),
+            evidence_below=_share(held.get("evidence")),
+            audio_held="audio" in held,
+            stuck="stuck" in held,
+            words=held.get("words"),
+            search=held.get("q"),
         )
 
-    @property
-    def query(self) -> dict[str, str]:
-        """For the address bar."""
-        held = {"status": self.status, "learner": self.user_id, "q": self.search}
-        return {name: str(value) for name, value in held.items() if value}
+
+ME = "me"
+"""The reviewer who looks: names stay out of the address bar where they can."""
+TODAY = "today"
+SOURCES = ("app", "test")
+SEVERITIES = ("high", "medium", "low")
+CATEGORIES = tuple(sorted({pattern.category for pattern in PATTERNS.values()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +133,10 @@ class AuditLink:
         """The filters in the address bar; what makes no sense is left out."""
         action = st.query_params.get("action")
         return cls(
-            actor=_plain_or_none("actor"),
+            actor=_plain_or_none(st.query_params.get("actor", "").strip()),
             action=AuditAction(action) if action in set(AuditAction) else None,
             session_id=_read("session", UUID),
-            user_id=_plain_or_none("learner"),
+            user_id=_plain_or_none(st.query_params.get("learner", "").strip()),
             since=_read("since", date.fromisoformat),
             until=_read("until", date.fromisoformat),
         )
@@ -134,9 +162,62 @@ def _read(name: str, parse: Callable[[str], _Read]) -> _Read | None:
         return None
 
 
-def _plain_or_none(name: str) -> str | None:
-    value = st.query_params.get(name, "").strip()
+def _midnight(day: str | None, now: datetime, *, days_later: int = 0) -> datetime | None:
+    if day is None:
+        return None
+    first = now.astimezone(UTC).date() if day == TODAY else date.fromisoformat(day)
+    return datetime.combine(first, time(), UTC) + timedelta(days=days_later)
+
+
+def _share(percent: str | None) -> float | None:
+    return None if percent is None else int(percent) / 100
+
+
+def _plain_or_none(value: str) -> str | None:
     return value if value and _is_plain(value) else None
+
+
+def _one_of(values: Iterable[str]) -> Callable[[str], str | None]:
+    known = frozenset(values)
+    return lambda value: value if value in known else None
+
+
+def _percent(value: str) -> str | None:
+    digits = value.isascii() and value.isdigit() and len(value) <= len("100")
+    return str(int(value)) if digits and int(value) <= 100 else None  # noqa: PLR2004 - a percentage
+
+
+def _day(value: str) -> str | None:
+    """A day on which, and on whose morrow, a calendar of ours still ends."""
+    try:
+        year = date.fromisoformat(value).year
+    except ValueError:
+        return TODAY if value == TODAY else None
+    return value if date.min.year < year < date.max.year else None
+
+
+_FILTERS: Mapping[str, Callable[[str], str | None]] = {
+    "status": _one_of(Status),
+    "error": _plain_or_none,
+    "from": _day,
+    "until": _day,
+    "learner": _plain_or_none,
+    "source": _one_of(SOURCES),
+    "review": _one_of(ReviewNeed),
+    "reviewer": _plain_or_none,
+    "category": _one_of(CATEGORIES),
+    "pattern": _plain_or_none,
+    "severity": _one_of(SEVERITIES),
+    "model": _plain_or_none,
+    "prompt": _plain_or_none,
+    "suspect": _percent,
+    "evidence": _percent,
+    "audio": _one_of(["held"]),
+    "stuck": _one_of(["yes"]),
+    "words": _plain_or_none,
+    "q": _plain_or_none,
+}
+"""Name in the address bar → the value as it is understood, or None: left out."""
 
 
 def _is_plain(value: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pipeline.report import markdown
 from pipeline.report.content import clock
-from pipeline.session import SessionRow
+from pipeline.session import Failure
 from pipeline.status import Stage, Status
 
 ICONS = {
@@ -43,14 +44,34 @@ def plain(text: str) -> str:
     return markdown.plain(_ADDRESS.sub("\\1\u2060", text))
 
 
-def is_moving(row: SessionRow) -> bool:
+class Standing(Protocol):
+    """Where a session stands, in whichever value it comes."""
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """What the worker does."""
+
+    @property
+    def status_changed_at(self) -> datetime:
+        """Since when."""
+
+    @property
+    def error(self) -> Failure | None:
+        """Why the last attempt ended."""
+
+
+def is_moving(row: Standing) -> bool:
     """Whether the session changes by itself."""
     return row.status in {Status.UPLOADED, Status.PROCESSING} or bool(
         row.error and row.error.will_retry
     )
 
 
-def status_text(row: SessionRow) -> str:
+def status_text(row: Standing) -> str:
     """Icon, word, and for what moves the stage and the time in it."""
     text = f"{ICONS[row.status]} {WORDS[row.status]}"
     if row.status is Status.PROCESSING and row.stage:

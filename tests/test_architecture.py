@@ -41,6 +41,7 @@ ORDER = (
     "session",
     "criteria",
     "audit_entry",
+    "listed",
     "report",
     "database",
     "storage",
@@ -64,6 +65,7 @@ ORDER = (
     "health",
     "review",
     "audit_trail",
+    "session_list",
 )
 
 

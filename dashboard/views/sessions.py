@@ -1,190 +1,198 @@
-"""The list of sessions: filtered by the address bar, paged by the server."""
+"""The list of sessions: filtered by the address bar, paged by the server, still while one reads."""
 
 from __future__ import annotations
 
-import pandas as pd
+from uuid import UUID
+
 import streamlit as st
 
-from dashboard.access import viewer
+from dashboard.access import NoAccess, require, viewer
+from dashboard.components.failure import draw_error
+from dashboard.components.session_filters import VIEW, draw_filters
+from dashboard.components.session_news import draw_news
+from dashboard.components.session_table import draw_column_choice, draw_links, draw_table
 from dashboard.links import SESSION_PAGE, UPLOAD_PAGE, SessionLink, SessionsLink
+from dashboard.sample import upload_sample
 from dashboard.services import services
-from dashboard.wording import WORDS, ago, exact, is_moving, length, status_text
-from pipeline import review
-from pipeline.session import Page, SessionRow
+from pipeline import session_list
+from pipeline.criteria import Criteria
+from pipeline.errors import RostrumError
+from pipeline.listed import ListedPage, Offered
 from pipeline.staff import Role
-from pipeline.status import Status
 
 PAGE_SIZE = 25
 POLL_SECONDS = 3
+OPENED = "sessions_opened"
+"""The session to go to: its row was clicked, or it was just made of the sample."""
+PROBLEM = "sessions_problem"
+QUERY = "sessions_query"
+"""The filters that the two below belong to."""
+UNTIL = "sessions_until"
+"""Nothing newer is listed until somebody asks for it: rows do not move while one reads."""
+BEFORE = "sessions_before"
+"""Where each page that one has gone to begins."""
 
 
 def page() -> None:
     """Draw the list."""
-    _open_chosen()
+    link = SessionsLink.read()
+    _open_clicked(link)
     st.title("Sessions")
-    filters = SessionsLink.read()
-    _draw_filters(filters)
-    cursors: list[str] = st.session_state.setdefault("sessions_cursors", [])
-    found = review.list_sessions(
+    _draw_problem()
+    _keep_place(link)
+    now = services().now()
+    criteria = link.criteria(me=viewer().name, now=now)
+    try:
+        offered = session_list.offered(services())
+    except RostrumError as error:
+        draw_filters(link, Offered(), now=now)
+        draw_error(error)
+        st.button("Try again", key="sessions_again", icon=":material/refresh:")
+        return
+    draw_filters(link, offered, now=now)
+    pages: list[UUID] = st.session_state[BEFORE]
+    found = session_list.page(
         services(),
-        user_id=filters.user_id,
-        status=filters.status,
-        query=filters.search,
+        criteria,
+        until=st.session_state[UNTIL],
+        before=pages[-1] if pages else None,
         limit=PAGE_SIZE,
-        cursor=cursors[-1] if cursors else None,
     )
-    _draw_strip(found)
+    _draw_strip(found, criteria)
+    chosen: tuple[UUID, ...] = ()
     if found.sessions:
-        _draw_table(found)
+        chosen = draw_table(found.sessions, on_open=_remember_clicked)
     else:
-        _draw_empty(filters)
-    _draw_paging(found, cursors)
+        _draw_empty(link)
+    _draw_paging(found, pages)
+    if found.sessions:
+        _draw_chosen(found, chosen, link)
+        _draw_actions(chosen, criteria, found.matching)
 
 
-def _open_chosen() -> None:
-    """Go to the session whose row was picked, by the ids as they were drawn."""
-    chosen = st.session_state.pop("sessions_chosen", None)
-    if chosen is not None:
-        st.switch_page(SESSION_PAGE, query_params=SessionLink(chosen).query)
+def _remember_clicked(session_id: UUID) -> None:
+    st.session_state[OPENED] = session_id
 
 
-def _draw_filters(filters: SessionsLink) -> None:
-    status, learner, search, clear = st.columns([2, 2, 3, 1], vertical_alignment="bottom")
-    # The address bar is the one truth: the widgets show it, and write to it when changed.
-    st.session_state.update(
-        sessions_status=filters.status,
-        sessions_learner=filters.user_id or "",
-        sessions_q=filters.search or "",
-    )
-    status.selectbox(
-        "Status",
-        [None, *Status],
-        format_func=lambda option: "All" if option is None else WORDS[option],
-        key="sessions_status",
-        on_change=_filter,
-    )
-    learner.text_input("Learner", key="sessions_learner", on_change=_filter)
-    search.text_input("Search titles and learners", key="sessions_q", on_change=_filter)
-    clear.button("Clear", key="sessions_clear", on_click=_clear, disabled=not filters.query)
+def _open_clicked(link: SessionsLink) -> None:
+    """Go to the session that was clicked; its page keeps the filters for the way back."""
+    clicked: UUID | None = st.session_state.pop(OPENED, None)
+    if clicked is not None:
+        st.switch_page(SESSION_PAGE, query_params={**link.query, **SessionLink(clicked).query})
 
 
-def _filter() -> None:
-    """Put the filters into the address bar."""
+def _keep_place(link: SessionsLink) -> None:
+    """Hold the list still while the filters are the same; coming back shows what is new."""
     state = st.session_state
-    chosen = SessionsLink(
-        status=state["sessions_status"],
-        user_id=state["sessions_learner"].strip() or None,
-        search=state["sessions_q"].strip() or None,
-    )
-    st.query_params.from_dict(chosen.query)
-    state["sessions_cursors"] = []
+    if state.get(QUERY) != link.query:
+        state[QUERY], state[BEFORE] = link.query, []
+        _show_new()
+    elif VIEW not in state:
+        _show_new()
 
 
-def _clear() -> None:
-    st.query_params.clear()
-    st.session_state["sessions_cursors"] = []
+def _show_new() -> None:
+    st.session_state[UNTIL] = session_list.this_moment()
 
 
-def _draw_strip(found: Page) -> None:
-    """Counts by status; polled only while something moves, and apart from the table."""
-    moving = any(is_moving(row) for row in found.sessions)
-    drawn = tuple((row.id, row.status) for row in found.sessions)
+def _draw_problem() -> None:
+    problem: RostrumError | NoAccess | None = st.session_state.pop(PROBLEM, None)
+    if isinstance(problem, RostrumError):
+        draw_error(problem)
+    elif problem is not None:
+        st.error(str(problem), icon=":material/lock:")
 
-    @st.fragment(run_every=POLL_SECONDS if moving else None)
+
+def _draw_strip(found: ListedPage, criteria: Criteria) -> None:
+    """What moves and what is new: polled only while something moves, and apart from the table."""
+    drawn = {row.id: (row.status, row.stage) for row in found.sessions}
+
+    @st.fragment(run_every=POLL_SECONDS if found.moving else None)
     def strip() -> None:
-        counts = review.status_counts(services())
-        columns = st.columns(len(Status))
-        for column, (status, count) in zip(columns, counts.items(), strict=True):
-            column.metric(WORDS[status], count)
-        newest = review.list_sessions(services(), limit=PAGE_SIZE).sessions
-        now = tuple((row.id, row.status) for row in newest)
-        on_first_page = not st.session_state["sessions_cursors"] and not st.query_params
-        if (
-            on_first_page
-            and now != drawn
-            and st.button(
-                "Something changed: show it", key="sessions_refresh", icon=":material/refresh:"
+        try:
+            news = session_list.news(
+                services(), criteria, since=st.session_state[UNTIL], drawn=drawn
             )
-        ):
+        except RostrumError as error:
+            draw_error(error)
+            return
+        if found.moving and not news.moving:
+            # Nothing moves any more: the whole page is drawn once, without a poll.
+            st.rerun()
+        if draw_news(news, on_show=_show_new):
             st.rerun()
 
     strip()
 
 
-def _draw_table(found: Page) -> None:
-    rows = found.sessions
-    ids = [row.id for row in rows]
-    # A new key for new data: a selection is row positions, and those must not outlive the rows.
-    key = f"sessions_table_{hash(tuple((row.id, row.status) for row in rows))}"
-
-    def choose() -> None:
-        selected = st.session_state[key].selection.rows
-        if selected:
-            st.session_state["sessions_chosen"] = ids[selected[0]]
-
-    st.dataframe(
-        _table(rows),
-        hide_index=True,
-        key=key,
-        on_select=choose,
-        selection_mode="single-row",
-        column_config={
-            "Created": st.column_config.TextColumn(help="Times are in words; see the session"),
-            "H / M / L": st.column_config.TextColumn(help="Insights: high, medium, low"),
-        },
-    )
-    st.caption("Pick a row to open its session.")
-
-
-def _table(rows: tuple[SessionRow, ...]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Status": [status_text(row) for row in rows],
-            "Title": [row.title or "Untitled" for row in rows],
-            "Learner": [row.user_id for row in rows],
-            "Created": [ago(row.created_at) for row in rows],
-            "Length": [length(row.duration_seconds) for row in rows],
-            "Words": pd.array([row.word_count for row in rows], dtype="Int64"),
-            "H / M / L": [_insights(row) for row in rows],
-            "Attempts": [row.attempts for row in rows],
-            "Error": [row.error.code if row.error else "" for row in rows],
-            "Source": [row.source for row in rows],
-            "At": [exact(row.created_at) for row in rows],
-        }
-    )
-
-
-def _insights(row: SessionRow) -> str:
-    if row.completed_at is None:
-        return ""
-    return f"{row.insights_high} / {row.insights_medium} / {row.insights_low}"
-
-
-def _draw_empty(filters: SessionsLink) -> None:
-    if filters.query:
-        st.info("No session matches these filters.", icon=":material/search_off:")
+def _draw_empty(link: SessionsLink) -> None:
+    if link.query:
+        st.info(
+            "No session matches these filters. Take one away, or clear them all.",
+            icon=":material/search_off:",
+        )
         return
     st.info(
-        "No sessions yet. Upload a recording to see what a learner gets; "
-        "samples/sample.ogg is a good first one.",
+        "No sessions yet. Upload a recording, or try the sample to see what a learner gets.",
         icon=":material/mic:",
     )
-    if viewer().may(Role.QA):
-        st.page_link(UPLOAD_PAGE, label="Upload a recording", icon=":material/upload:")
+    if not viewer().may(Role.QA):
+        return
+    sample, upload = st.columns([1, 3], vertical_alignment="center")
+    sample.button(
+        "Try the sample",
+        type="primary",
+        key="sessions_sample",
+        icon=":material/play_arrow:",
+        on_click=_try_sample,
+    )
+    upload.page_link(UPLOAD_PAGE, label="Upload a recording", icon=":material/upload:")
 
 
-def _newer() -> None:
-    st.session_state["sessions_cursors"].pop()
+def _try_sample() -> None:
+    try:
+        _remember_clicked(upload_sample(require(Role.QA)))
+    except (RostrumError, NoAccess) as refusal:
+        st.session_state[PROBLEM] = refusal
 
 
-def _draw_paging(found: Page, cursors: list[str]) -> None:
-    back, forward = st.columns(2)
-    if cursors:
-        back.button("Newer", key="sessions_newer", on_click=_newer)
-    if found.next_cursor:
-        forward.button(
-            "Older", key="sessions_older", on_click=cursors.append, args=(found.next_cursor,)
+def _draw_paging(found: ListedPage, pages: list[UUID]) -> None:
+    told, newer, older, columns = st.columns([4, 1, 1, 2], vertical_alignment="center")
+    if found.sessions:
+        first = len(pages) * PAGE_SIZE + 1
+        all_of_them = f"{found.matching:,}" + ("" if found.is_counted_whole else "+")
+        told.caption(f"{first:,}–{first + len(found.sessions) - 1:,} of {all_of_them}")
+    if pages:
+        newer.button("Newer", key="sessions_newer", on_click=_go_newer)
+    if found.next_before:
+        older.button(
+            "Older", key="sessions_older", on_click=pages.append, args=(found.next_before,)
         )
+    with columns:
+        draw_column_choice()
+
+
+def _go_newer() -> None:
+    # A second click on the same button comes when there is nothing left to go back to.
+    del st.session_state[BEFORE][-1:]
+
+
+def _draw_chosen(found: ListedPage, chosen: tuple[UUID, ...], link: SessionsLink) -> None:
+    """The chosen sessions by name; all of the page where one would rather have links."""
+    if chosen:
+        draw_links([row for row in found.sessions if row.id in chosen], link)
+    with st.expander("This page as links", icon=":material/link:"):
+        draw_links(found.sessions, link)
+
+
+def _draw_actions(chosen: tuple[UUID, ...], criteria: Criteria, matching: int) -> None:
+    """What can be done with the chosen, or with all that match."""
+    if chosen:
+        st.caption(f"{len(chosen)} chosen")
+    elif criteria.count:
+        st.caption(f"Tick rows to choose sessions; {matching:,} match the filters.")
+    else:
+        st.caption("Tick rows to choose sessions.")
 
 
 page()

@@ -80,6 +80,12 @@ class SpeakingSession(Base):
         Index("ix_sessions_learner_id_id", "learner_id", "id"),
         Index("ix_sessions_status_id", "status", "id"),
         Index(
+            "ix_sessions_error_code_id",
+            "error_code",
+            "id",
+            postgresql_where=text("error_code IS NOT NULL"),
+        ),
+        Index(
             "ix_sessions_assigned_to_id",
             "assigned_to",
             "id",
@@ -100,6 +106,11 @@ class SpeakingSession(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     learner_id: Mapped[str] = mapped_column(ForeignKey("learners.id", ondelete="CASCADE"))
     title: Mapped[str | None]
+    names: Mapped[str] = mapped_column(
+        Computed("lower(coalesce(title, '') || chr(10) || learner_id)", persisted=True),
+        deferred=True,
+    )
+    """Title and learner in small letters: the list searches them without folding each anew."""
     language: Mapped[str]
     source: Mapped[str]
     """Who sent it: `app` or `test`."""

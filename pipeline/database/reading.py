@@ -97,11 +97,12 @@ def _row(row: Row[Any]) -> SessionRow:
         insights_high=row.high,
         insights_medium=row.medium,
         insights_low=row.low,
-        error=_failure(row),
+        error=failure_of(row),
     )
 
 
-def _failure(row: Row[Any]) -> Failure | None:
+def failure_of(row: Row[Any]) -> Failure | None:
+    """Why the last attempt of a session's row ended, where it ended in an error."""
     if row.error_code is None:
         return None
     return Failure(

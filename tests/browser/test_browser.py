@@ -151,7 +151,8 @@ def test_a_row_of_the_list_opens_its_session(
     picture(page, "sessions.png", tmp_path)
     box = table.bounding_box()
     assert box
-    page.mouse.click(box["x"] + 17, box["y"] + 53)
+    # The button stands behind the tick box; the grid is a canvas, so a place is all there is.
+    page.mouse.click(box["x"] + 62, box["y"] + 53)
 
     expect(page.get_by_role("heading", name="Sample talk")).to_be_visible()
     expect(page.get_by_role("link", name="All sessions")).to_be_visible()
@@ -173,7 +174,7 @@ def test_filters_are_kept_in_the_address_bar(stack: RunningStack, page: Page) ->
     expect(page).to_have_url(re.compile(r"learner=demo-learner"))
     page.reload()
     expect(page.get_by_label("Learner", exact=True)).to_have_value("demo-learner")
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear (1)").click()
     expect(page).not_to_have_url(re.compile("learner"))
 
 

@@ -24,73 +24,8 @@ def button(script: AppTest, key: str) -> AppTest:
     return script
 
 
-def test_an_empty_list_says_what_to_do_first(screen: Open) -> None:
-    page = screen()
-
-    assert "No sessions yet" in words(page)
-    assert len(page.dataframe) == 0
-
-
 def test_the_local_viewer_is_told_that_he_is_admin(screen: Open) -> None:
     assert "Local mode: you are admin" in words(screen())
-
-
-def test_the_list_shows_each_session_in_words(world: World, screen: Open) -> None:
-    world.complete("ann", title="Ann's talk")
-    failed = world.upload("bob", title="Silent talk", audio=tone(silent=True))
-    with pytest.raises(NoSpeech):
-        world.deliver(failed)
-
-    table = screen().dataframe[0].value
-
-    assert list(table["Title"]) == ["Silent talk", "Ann's talk"]
-    assert list(table["Status"]) == ["✕ Failed", "● Completed"]
-    assert list(table["Error"]) == ["NO_SPEECH", ""]
-    assert list(table["Length"]) == ["0:03", "0:03"]
-
-
-def test_a_transcript_never_goes_into_a_tables_data(world: World, screen: Open) -> None:
-    world.complete()
-
-    assert "hospital" not in screen().dataframe[0].value.to_csv()
-
-
-def test_filters_of_the_address_bar_are_applied(world: World, screen: Open) -> None:
-    world.complete("ann", title="Ann's talk")
-    world.upload("bob", title="Bob's talk")
-
-    page = screen(status="UPLOADED", learner="bob")
-
-    assert list(page.dataframe[0].value["Title"]) == ["Bob's talk"]
-    assert page.selectbox(key="sessions_status").value is Status.UPLOADED
-
-
-@pytest.mark.parametrize(
-    "query", [{"status": "NONSENSE"}, {"learner": "x" * 500}, {"q": "a\x00b"}, {"zzz": "1"}]
-)
-def test_a_tampered_filter_is_left_out(world: World, screen: Open, query: dict[str, str]) -> None:
-    world.upload(title="A talk")
-
-    assert list(screen(**query).dataframe[0].value["Title"]) == ["A talk"]
-
-
-def test_a_filter_that_matches_nothing_says_so(world: World, screen: Open) -> None:
-    world.upload()
-
-    assert "No session matches" in words(screen(learner="nobody"))
-
-
-def test_long_lists_come_in_pages(world: World, screen: Open) -> None:
-    for number in range(27):
-        world.upload(title=f"talk {number}")
-    page = screen()
-    assert len(page.dataframe[0].value) == 25
-
-    button(page, "sessions_older")
-    assert list(page.dataframe[0].value["Title"]) == ["talk 1", "talk 0"]
-
-    button(page, "sessions_newer")
-    assert page.dataframe[0].value["Title"].iloc[0] == "talk 26"
 
 
 def test_a_completed_session_shows_strengths_focus_insights_and_what_judged_them(

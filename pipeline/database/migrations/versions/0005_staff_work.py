@@ -311,6 +311,15 @@ def upgrade() -> None:
         postgresql_include=["run_id", "severity"],
     )
     op.add_column("sessions", sa.Column("audio_digest", sa.Text(), nullable=True))
+    op.add_column(
+        "sessions",
+        sa.Column(
+            "names",
+            sa.Text(),
+            sa.Computed("lower(coalesce(title, '') || chr(10) || learner_id)", persisted=True),
+            nullable=False,
+        ),
+    )
     op.add_column("sessions", sa.Column("assigned_to", sa.Text(), nullable=True))
     op.create_index(
         "ix_sessions_assigned_to_id",
@@ -318,6 +327,13 @@ def upgrade() -> None:
         ["assigned_to", "id"],
         unique=False,
         postgresql_where=sa.text("assigned_to IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_sessions_error_code_id",
+        "sessions",
+        ["error_code", "id"],
+        unique=False,
+        postgresql_where=sa.text("error_code IS NOT NULL"),
     )
     op.create_index(op.f("ix_sessions_audio_digest"), "sessions", ["audio_digest"], unique=False)
     op.add_column(
@@ -346,11 +362,17 @@ def downgrade() -> None:
     op.drop_column("transcripts", "searchable")
     op.drop_index(op.f("ix_sessions_audio_digest"), table_name="sessions")
     op.drop_index(
+        "ix_sessions_error_code_id",
+        table_name="sessions",
+        postgresql_where=sa.text("error_code IS NOT NULL"),
+    )
+    op.drop_index(
         "ix_sessions_assigned_to_id",
         table_name="sessions",
         postgresql_where=sa.text("assigned_to IS NOT NULL"),
     )
     op.drop_column("sessions", "assigned_to")
+    op.drop_column("sessions", "names")
     op.drop_column("sessions", "audio_digest")
     op.drop_index(
         "ix_insights_pattern_key_session_id",
