@@ -27,6 +27,7 @@ ORDER = (
     "staff",
     "verdict",
     "bulk_action",
+    "scoring",
     "speech",
     "settings",
     "status",
@@ -60,6 +61,9 @@ ORDER = (
     "schedule",
     "health",
     "review",
+    "golden_case",
+    "reviewing",
+    "quality",
 )
 
 
