@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
+EXTRA ?=
+STORE ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
@@ -46,8 +48,10 @@ chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos
 
 check: lint types test ## what CI runs
 
-eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
-	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
+# EXTRA: golden cases that staff made, as exported; STORE=1: keep the runs for the dashboard.
+eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2" STORE=1
+	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS)) \
+		$(if $(EXTRA),--extra "$(EXTRA)") $(if $(STORE),--store)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
