@@ -9,6 +9,8 @@ from dashboard.components.failure import draw_error
 from dashboard.links import (
     LEARNER_PAGE,
     OPERATIONS_PAGE,
+    QUALITY_PAGE,
+    REVIEW_QUEUE_PAGE,
     SESSION_PAGE,
     SESSIONS_PAGE,
     UPLOAD_PAGE,
@@ -48,10 +50,14 @@ def _pages(looking: Staff) -> dict[str, list[st.Page]]:
     ]
     if looking.may(Role.QA):
         work.append(st.Page(UPLOAD_PAGE, title="Upload", icon=":material/upload:"))
+    quality = [
+        st.Page(REVIEW_QUEUE_PAGE, title="Review queue", icon=":material/rate_review:"),
+        st.Page(QUALITY_PAGE, title="Quality", icon=":material/verified:"),
+    ]
     if not looking.may(Role.ADMIN):
-        return {"Work": work}
+        return {"Work": work, "Quality": quality}
     operations = st.Page(OPERATIONS_PAGE, title="Operations", icon=":material/monitor_heart:")
-    return {"Work": work, "Operate": [operations]}
+    return {"Work": work, "Quality": quality, "Operate": [operations]}
 
 
 def _refuse(refusal: NoAccess) -> None:

@@ -8,13 +8,20 @@ from uuid import UUID
 import streamlit as st
 
 from pipeline.status import Status
+from pipeline.verdict import QueueRule, Rule
 
 SESSION_PAGE = "views/session.py"
 LEARNER_PAGE = "views/learner.py"
 SESSIONS_PAGE = "views/sessions.py"
 UPLOAD_PAGE = "views/upload.py"
 OPERATIONS_PAGE = "views/operations.py"
+REVIEW_QUEUE_PAGE = "views/review_queue.py"
+QUALITY_PAGE = "views/quality.py"
 LONGEST = 200
+PERIODS = (30, 90, 180)
+"""Days that figures may be asked for."""
+SAMPLE_PERCENTS = (5, 10, 25, 50)
+"""Shares of the queue that one may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,53 @@ class SessionsLink:
         """For the address bar."""
         held = {"status": self.status, "learner": self.user_id, "q": self.search}
         return {name: str(value) for name, value in held.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueueLink:
+    """The review queue under a rule."""
+
+    rule: Rule
+
+    @classmethod
+    def read(cls) -> ReviewQueueLink:
+        """The rule in the address bar; what makes no sense is left out."""
+        kind = st.query_params.get("rule")
+        percent = st.query_params.get("percent", "")
+        usual = Rule()
+        return cls(
+            Rule(
+                QueueRule(kind) if kind in set(QueueRule) else usual.kind,
+                int(percent) if percent in map(str, SAMPLE_PERCENTS) else usual.percent,
+            )
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For the address bar."""
+        if self.rule.kind is QueueRule.ALL:
+            return {}
+        if self.rule.kind is not QueueRule.SAMPLE:
+            return {"rule": self.rule.kind}
+        return {"rule": self.rule.kind, "percent": str(self.rule.percent)}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLink:
+    """The quality page over a period."""
+
+    days: int = 90
+
+    @classmethod
+    def read(cls) -> QualityLink:
+        """The period in the address bar, the usual one where that makes no sense."""
+        days = st.query_params.get("days", "")
+        return cls(int(days)) if days in map(str, PERIODS) else cls()
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For the address bar."""
+        return {"days": str(self.days)}
 
 
 def _plain_or_none(name: str) -> str | None:

@@ -23,6 +23,7 @@ from pipeline.session import SessionDetail
 from pipeline.staff import AuditAction, Role, Staff
 from pipeline.verdict import (
     FIRST,
+    MOST_CHARACTERS,
     SECOND,
     InHand,
     Progress,
@@ -32,8 +33,6 @@ from pipeline.verdict import (
     Verdict,
 )
 
-MOST_CHARACTERS = 2000
-"""Of a rewrite, a note or a reason."""
 GONE = "This talk was deleted meanwhile. There is nothing left to review."
 RUN_AGAIN = "This talk was analysed again meanwhile: other insights are shown now. Look again."
 JUDGED_ELSEWHERE = "Your verdict was changed in another window. Look again, then decide."

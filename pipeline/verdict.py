@@ -10,6 +10,10 @@ from uuid import UUID
 
 FIRST, SECOND = 1, 2
 """Rounds of review: the second is by somebody else, who does not see the first."""
+LOCK_MINUTES = 20
+"""How long a run stays in the hands of somebody who does nothing."""
+MOST_CHARACTERS = 2000
+"""Of a rewrite, a note or a reason."""
 MOST_COUNTED = 1000
 """Of a queue: counting on would only take time."""
 

@@ -38,6 +38,7 @@ from pipeline.database.staff_models import GoldenCase, ResultSummary, StoredRevi
 from pipeline.status import Status
 from pipeline.verdict import (
     FIRST,
+    LOCK_MINUTES,
     MOST_COUNTED,
     SECOND,
     InHand,
@@ -50,8 +51,7 @@ from pipeline.verdict import (
     Verdict,
 )
 
-LOCK = timedelta(minutes=20)
-"""How long a run stays in the hands of somebody who does nothing."""
+LOCK = timedelta(minutes=LOCK_MINUTES)
 LOW_EVIDENCE_BELOW = 0.8
 """Share of the model's quotes that were found, 0–1."""
 NEW_PROMPT_DAYS = 14
