@@ -10,6 +10,8 @@ SEED ?= 1
 PROMPTS ?=
 # Hashes of packages look like keys.
 NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
+EXTRA ?=
+STORE ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
@@ -48,8 +50,10 @@ chaos: $(VENV)/.dev ## run every injected fault, by chance from SEED: make chaos
 
 check: lint types test ## what CI runs
 
-eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2"
-	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS))
+# EXTRA: golden cases that staff made, as exported; STORE=1: keep the runs for the dashboard.
+eval: $(VENV)/.dev ## score the analysis on the golden set: make eval PROMPTS="v1 v2" STORE=1
+	@$(BIN)/python -m evaluation $(if $(PROMPTS),--prompts $(PROMPTS)) \
+		$(if $(EXTRA),--extra "$(EXTRA)") $(if $(STORE),--store)
 
 lint: $(VENV)/.dev ## ruff: rules and format; no secret in what git knows
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from pipeline.criteria import Criteria, ReviewNeed
 from pipeline.speech.catalogue import PATTERNS
 from pipeline.staff import AuditAction
 from pipeline.status import Status
+from pipeline.verdict import QueueRule, Rule
 
 SESSION_PAGE = "views/session.py"
 LEARNER_PAGE = "views/learner.py"
@@ -21,7 +22,13 @@ SESSIONS_PAGE = "views/sessions.py"
 UPLOAD_PAGE = "views/upload.py"
 OPERATIONS_PAGE = "views/operations.py"
 AUDIT_PAGE = "views/audit.py"
+REVIEW_QUEUE_PAGE = "views/review_queue.py"
+QUALITY_PAGE = "views/quality.py"
 LONGEST = 200
+PERIODS = (30, 90, 180)
+"""Days that figures may be asked for."""
+SAMPLE_PERCENTS = (5, 10, 25, 50)
+"""Shares of the queue that one may ask for."""
 
 _Read = TypeVar("_Read")
 
@@ -153,6 +160,53 @@ class AuditLink:
             "until": self.until,
         }
         return {name: str(value) for name, value in held.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueueLink:
+    """The review queue under a rule."""
+
+    rule: Rule
+
+    @classmethod
+    def read(cls) -> ReviewQueueLink:
+        """The rule in the address bar; what makes no sense is left out."""
+        kind = st.query_params.get("rule")
+        percent = st.query_params.get("percent", "")
+        usual = Rule()
+        return cls(
+            Rule(
+                QueueRule(kind) if kind in set(QueueRule) else usual.kind,
+                int(percent) if percent in map(str, SAMPLE_PERCENTS) else usual.percent,
+            )
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For the address bar."""
+        if self.rule.kind is QueueRule.ALL:
+            return {}
+        if self.rule.kind is not QueueRule.SAMPLE:
+            return {"rule": self.rule.kind}
+        return {"rule": self.rule.kind, "percent": str(self.rule.percent)}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLink:
+    """The quality page over a period."""
+
+    days: int = 90
+
+    @classmethod
+    def read(cls) -> QualityLink:
+        """The period in the address bar, the usual one where that makes no sense."""
+        days = st.query_params.get("days", "")
+        return cls(int(days)) if days in map(str, PERIODS) else cls()
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For the address bar."""
+        return {"days": str(self.days)}
 
 
 def _read(name: str, parse: Callable[[str], _Read]) -> _Read | None:

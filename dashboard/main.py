@@ -11,6 +11,8 @@ from dashboard.links import (
     AUDIT_PAGE,
     LEARNER_PAGE,
     OPERATIONS_PAGE,
+    QUALITY_PAGE,
+    REVIEW_QUEUE_PAGE,
     SESSION_PAGE,
     SESSIONS_PAGE,
     UPLOAD_PAGE,
@@ -52,6 +54,10 @@ def _pages(role: Role) -> dict[str, list[st.Page]]:
             st.Page(SESSION_PAGE, title="Session", visibility="hidden"),
             page(LEARNER_PAGE, "Learner", "person"),
             page(UPLOAD_PAGE, "Upload", "upload", needs=Role.QA),
+        ],
+        "Quality": [
+            page(REVIEW_QUEUE_PAGE, "Review queue", "rate_review"),
+            page(QUALITY_PAGE, "Quality", "verified"),
         ],
         "Operate": [
             page(OPERATIONS_PAGE, "Operations", "monitor_heart", needs=Role.ADMIN),

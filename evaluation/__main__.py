@@ -1,7 +1,7 @@
 """`make eval`: the golden set through the active prompt and model, or prompts side by side.
 
-With ANTHROPIC_API_KEY the configured model answers, else the local analyst. Exit status 1
-where a run misses a goal.
+With ANTHROPIC_API_KEY the configured model answers, else the local analyst. With `--store` each
+run is kept in the database for the dashboard, too. Exit status 1 where a run misses a goal.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from evaluation.answers import answer_all
 from evaluation.golden import FOLDER, Case, load
 from evaluation.offline import local_analyst
 from evaluation.score import score
+from pipeline import quality
 from pipeline.analyze import prompt
 from pipeline.analyze.client import ClaudeAnalyst
 from pipeline.errors import ConfigurationMissing
+from pipeline.scoring import Findings
+from pipeline.services import Services
 from pipeline.settings import Settings
 
 ARTIFACTS = Path("test-artifacts/eval")
@@ -33,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings()
     asked = _arguments(settings, arguments)
     try:
-        cases = load(asked.golden, only=asked.only)
+        if asked.store:
+            settings.require("DATABASE_URL")
+        cases = load(asked.golden, extra=asked.extra, only=asked.only)
         versions = [prompt.load(name).version for name in asked.prompts]
-    except (ValueError, ConfigurationMissing) as error:
+    except (OSError, ValueError, ConfigurationMissing) as error:
         print(error, file=sys.stderr)
         return 2
     with _analyst_for(settings) as ready:
@@ -43,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = [report.record(run) for run in runs]
     before = [report.last_like(held, asked.out) for held in records]
     paths = report.keep(records, asked.out)
+    if asked.store:
+        _store(settings, records)
     print(f"\n{len(cases)} talks, {runs[0].model}, prompts {', '.join(versions)}")
     print(f"{runs[0].scores.severity_pairs} right findings were compared by severity.")
     if runs[0].is_by_rules:
@@ -64,7 +71,9 @@ def _arguments(settings: Settings, arguments: Sequence[str] | None) -> argparse.
     parser.add_argument("--prompts", nargs="+", default=[settings.prompt_version])
     parser.add_argument("--only", nargs="+", default=[], help="parts of the ids of cases")
     parser.add_argument("--golden", type=Path, default=FOLDER, help="a folder of JSONL files")
+    parser.add_argument("--extra", type=Path, nargs="+", default=[], help="more JSONL files")
     parser.add_argument("--out", type=Path, default=ARTIFACTS)
+    parser.add_argument("--store", action="store_true", help="keep the runs in DATABASE_URL")
     return parser.parse_args(arguments)
 
 
@@ -93,6 +102,29 @@ def _run(settings: Settings, name: str, cases: tuple[Case, ...]) -> report.Run:
         prompt_version=prompt.load(name).version,
         scores=score(answered),
     )
+
+
+def _store(settings: Settings, records: Sequence[report.Record]) -> None:
+    services = Services(settings)
+    try:
+        for held in records:
+            quality.keep_golden_run(
+                services,
+                model=held["model"],
+                prompt_version=held["promptVersion"],
+                figures=held["figures"],
+                findings={
+                    case["id"]: Findings(
+                        tuple(case["right"]),
+                        tuple(case["wrong"]),
+                        tuple(case["missed"]),
+                        case["failure"],
+                    )
+                    for case in held["cases"]
+                },
+            )
+    finally:
+        services.close()
 
 
 if __name__ == "__main__":

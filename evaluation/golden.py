@@ -40,6 +40,8 @@ class Case(BaseModel):
     kind: Literal["habit", "good", "near_empty", "odd", "hostile", "accent"]
     about: str
     """What the case is for, in a few words."""
+    language: str = "en"
+    """ISO 639-1 code of what was said."""
     lines: tuple[str, ...]
     """What was said, a segment each."""
     suspect: tuple[int, ...] = ()
@@ -57,23 +59,28 @@ class Case(BaseModel):
                 Segment(index, line, suspect=index in self.suspect)
                 for index, line in enumerate(self.lines)
             ),
-            language="en",
+            language=self.language,
             duration=count_words(" ".join(self.lines)) / WORDS_PER_SECOND,
             engine="golden",
         )
 
 
-def load(folder: Path = FOLDER, *, only: Iterable[str] = ()) -> tuple[Case, ...]:
-    """Every case of the folder's JSONL files; with `only`, those whose id holds one of these.
+def load(
+    folder: Path = FOLDER, *, extra: Iterable[Path] = (), only: Iterable[str] = ()
+) -> tuple[Case, ...]:
+    """Every case of the folder's JSONL files, and of those in `extra`: what staff made of reviews.
+
+    With `only`, those whose id holds one of these.
 
     Raises:
+        OSError: a file of `extra` cannot be read.
         pydantic.ValidationError: a line is no case.
-        ValueError: nothing is left to evaluate.
+        ValueError: a line is no JSON, or nothing is left to evaluate.
     """
     wanted = tuple(only)
     cases = tuple(
         Case.model_validate(json.loads(line))
-        for path in sorted(folder.glob("*.jsonl"))
+        for path in [*sorted(folder.glob("*.jsonl")), *extra]
         for line in path.read_text("utf-8").splitlines()
         if line.strip()
     )

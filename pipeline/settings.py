@@ -101,6 +101,10 @@ class Settings(BaseSettings):
     queue_retry_delay: str = "min(600000, 15000 * pow(4, retried))"
     """Milliseconds before the next delivery, as an expression that QStash understands."""
 
+    review_second_percent: int = Field(default=20, ge=0, le=100)
+    """Of the reviewed runs, the share that somebody else reviews again, without seeing the first
+    review."""
+
     metric_bands: Bands | None = None
     """Bands of the metrics that differ from those of `pipeline/speech/bands.py`, as JSON."""
 

@@ -27,6 +27,7 @@ _OURS = (
     "STOP_",
     "TRANSCRIPTION_",
     "QUEUE_",
+    "REVIEW_",
     "METRIC_",
     "NOTIFY_",
     "AWS_",

@@ -27,6 +27,7 @@ ORDER = (
     "staff",
     "verdict",
     "bulk_action",
+    "scoring",
     "speech",
     "settings",
     "status",
@@ -66,6 +67,9 @@ ORDER = (
     "review",
     "audit_trail",
     "session_list",
+    "golden_case",
+    "reviewing",
+    "quality",
 )
 
 

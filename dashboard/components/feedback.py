@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard.wording import length, plain
@@ -38,8 +40,10 @@ def draw_follow_up(focus: FollowUp) -> None:
     st.caption(plain(focus.focus))
 
 
-def draw_insights(insights: tuple[Insight, ...]) -> None:
-    """Every habit, the most severe first."""
+def draw_insights(
+    insights: tuple[Insight, ...], *, beneath: Callable[[Insight], None] | None = None
+) -> None:
+    """Every habit, the most severe first; `beneath` draws what stands under each."""
     if not insights:
         st.markdown("No habit stands out that would get in the way of the message.")
     for insight in insights:
@@ -52,6 +56,8 @@ def draw_insights(insights: tuple[Insight, ...]) -> None:
             for quote in insight.examples:
                 st.markdown(f"> {_quoted(quote)}", help=_claimed(quote))
             st.markdown(f"**Next time:** {plain(insight.suggestion)}")
+            if beneath is not None:
+                beneath(insight)
 
 
 def draw_dropped(dropped: tuple[Dropped, ...]) -> None:

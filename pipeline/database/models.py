@@ -244,6 +244,22 @@ class StoredAnalysis(Base):
     """What Claude answered and we accepted, committed before it becomes the session's result."""
 
     __tablename__ = "analyses"
+    __table_args__ = (
+        # Tokens and cost by day.
+        Index(
+            "ix_analyses_created_at",
+            "created_at",
+            postgresql_include=[
+                "input_tokens",
+                "output_tokens",
+                "cache_read_tokens",
+                "cache_write_tokens",
+                "cost_usd",
+            ],
+        ),
+        # Which prompts there are, and since when.
+        Index("ix_analyses_prompt_version_created_at", "prompt_version", "created_at"),
+    )
 
     run_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True

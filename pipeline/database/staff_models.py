@@ -62,7 +62,13 @@ class StoredVerdict(Base):
     __table_args__ = (
         one_of("verdict", Verdict),
         UniqueConstraint("insight_id", "reviewer"),
-        Index("ix_verdicts_updated_at", "updated_at"),
+        # All that precision is counted from, in the order of "the first verdict of each insight".
+        Index(
+            "ix_verdicts_insight_id_created_at",
+            "insight_id",
+            "created_at",
+            postgresql_include=["verdict", "category", "prompt_version", "model"],
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -71,6 +77,11 @@ class StoredVerdict(Base):
     session_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("sessions.id", ondelete="CASCADE"), index=True
     )
+    category: Mapped[str]
+    prompt_version: Mapped[str]
+    model: Mapped[str]
+    """These three are the insight's and its run's, which never change: copied, so that precision
+    is counted without a look at a million insights."""
     reviewer: Mapped[str]
     verdict: Mapped[str]
     rewrite: Mapped[str | None]

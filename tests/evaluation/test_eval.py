@@ -15,11 +15,14 @@ from evaluation.answers import answer_all
 from evaluation.golden import load
 from evaluation.report import Run, failed_gates, record
 from evaluation.score import Found, percentile, score, weighted_kappa
+from pipeline import golden_case, quality
 from pipeline.analyze.client import ClaudeAnalyst
 from pipeline.services import utc_now
+from pipeline.verdict import Verdict
 from tests.answers import message
+from tests.pipeline.judging import ANN, CAT, finished, say
 from tests.standins import StandIn
-from tests.world import make_settings
+from tests.world import World, make_settings
 
 ROOT = Path(__file__).parents[2]
 HANDFUL = ("fillers-startup", "good-chess", "hostile-ignore", "articles-bakery", "empty-one-word")
@@ -84,11 +87,34 @@ def test_a_model_that_invents_quotes_misses_the_goals(tmp_path: Path, analyst: S
     assert run["figures"]["costUsd"] == pytest.approx(5 * 0.000405)
 
 
+def test_what_staff_made_joins_the_set_and_the_run_is_stored_for_the_dashboard(
+    world: World, tmp_path: Path
+) -> None:
+    insight = world.detail(finished(world)).insights[0].id
+    say(world, ANN, insight, Verdict.WRONG)
+    golden_case.make(world.services, ANN, insight)
+    (tmp_path / "staff.jsonl").write_text(golden_case.export(world.services, CAT), "utf-8")
+
+    done = run_eval(
+        tmp_path,
+        *("--extra", "staff.jsonl", "--store", "--only", "staff-", "good-chess"),
+        DATABASE_URL=world.services.settings.require("DATABASE_URL"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    (stored,) = quality.golden_runs(world.services, ANN).runs
+    assert (stored.model, stored.talks) == ("rostrum-rules-1", 2)
+    assert stored.findings.keys() == {f"staff-{insight}", "good-chess"}
+    assert stored.figures == kept(tmp_path)[0]["figures"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--prompts", "v99"], "PROMPT_VERSION names no prompt. There are: v1, v2."),
         (["--only", "no-such-case"], "No golden case in"),
+        (["--store"], "Missing required environment variable: DATABASE_URL"),
+        (["--extra", "nowhere.jsonl"], "No such file or directory: 'nowhere.jsonl'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_a_sentence(

@@ -271,6 +271,9 @@ def upgrade() -> None:
         sa.Column("insight_id", sa.Uuid(), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("prompt_version", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
         sa.Column("reviewer", sa.Text(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("rewrite", sa.Text(), nullable=True),
@@ -302,7 +305,32 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_verdicts_run_id"), "verdicts", ["run_id"], unique=False)
     op.create_index(op.f("ix_verdicts_session_id"), "verdicts", ["session_id"], unique=False)
-    op.create_index("ix_verdicts_updated_at", "verdicts", ["updated_at"], unique=False)
+    op.create_index(
+        "ix_verdicts_insight_id_created_at",
+        "verdicts",
+        ["insight_id", "created_at"],
+        unique=False,
+        postgresql_include=["verdict", "category", "prompt_version", "model"],
+    )
+    op.create_index(
+        "ix_analyses_created_at",
+        "analyses",
+        ["created_at"],
+        unique=False,
+        postgresql_include=[
+            "input_tokens",
+            "output_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "cost_usd",
+        ],
+    )
+    op.create_index(
+        "ix_analyses_prompt_version_created_at",
+        "analyses",
+        ["prompt_version", "created_at"],
+        unique=False,
+    )
     op.create_index(
         "ix_insights_pattern_key_session_id",
         "insights",
@@ -379,7 +407,9 @@ def downgrade() -> None:
         table_name="insights",
         postgresql_include=["run_id", "severity"],
     )
-    op.drop_index("ix_verdicts_updated_at", table_name="verdicts")
+    op.drop_index("ix_analyses_prompt_version_created_at", table_name="analyses")
+    op.drop_index("ix_analyses_created_at", table_name="analyses")
+    op.drop_index("ix_verdicts_insight_id_created_at", table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_session_id"), table_name="verdicts")
     op.drop_index(op.f("ix_verdicts_run_id"), table_name="verdicts")
     op.drop_table("verdicts")
