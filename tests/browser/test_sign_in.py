@@ -130,6 +130,14 @@ def chromium() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """What is expected on a page may take its time on a loaded machine."""
+    expect.set_options(timeout=30 * SECONDS)
+    yield
+    expect.set_options(timeout=5 * SECONDS)
+
+
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A person's own browser; afterwards nothing must have been shown or kept back by mistake."""
