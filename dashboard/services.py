@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pipeline import log_lines
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -13,4 +14,5 @@ def services() -> Services:
     """Clients and connection pool; they hold no viewer's state."""
     settings = Settings()
     settings.guard_production()
+    log_lines.configure()
     return Services(settings)

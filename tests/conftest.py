@@ -29,6 +29,7 @@ _OURS = (
     "QUEUE_",
     "METRIC_",
     "NOTIFY_",
+    "OTEL_",
     "AWS_",
     "DATA_DIR",
 )

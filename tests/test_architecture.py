@@ -24,12 +24,15 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "m
 # The import order inside pipeline: a module may import only from those above it.
 ORDER = (
     "errors",
+    "log_lines",
     "staff",
     "verdict",
     "bulk_action",
     "speech",
     "settings",
     "status",
+    "tracing",
+    "meters",
     "retry_after",
     "watch",
     "workspace",
@@ -46,6 +49,7 @@ ORDER = (
     "decoding",
     "audio",
     "queue",
+    "signature",
     "letter",
     "transcribe",
     "analyze",
@@ -58,7 +62,9 @@ ORDER = (
     "dead_letter",
     "sweep",
     "schedule",
+    "backlog",
     "health",
+    "check",
     "review",
 )
 
