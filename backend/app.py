@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 from fastapi import Depends, FastAPI
 
-from backend import dead_letters, errors, health, internal, request_log, sessions, users
+from backend import dead_letters, errors, health, internal, sessions, users
 from backend.auth import BearerGate, bearer
 from backend.body_limit import BodyLimit
 from backend.metrics import Metrics
@@ -17,6 +17,7 @@ from backend.request_log import RequestLog
 from backend.response_headers import ResponseHeaders
 from backend.stopping import stopping_gracefully
 from backend.tokens import known_tokens
+from pipeline import log_lines, tracing
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.workspace import clear_abandoned
@@ -33,12 +34,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     settings.guard_production()
     tokens = known_tokens(settings)
-    request_log.configure()
+    log_lines.configure()
     metrics = Metrics()
     in_production = settings.app_env == "production"
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        end_tracing = tracing.configure(settings, service="rostrum-backend")
         app.state.services = Services(settings)
         app.state.delivery_threads = anyio.CapacityLimiter(settings.pipeline_parallelism)
         log.info(
@@ -54,12 +56,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield
         finally:
             app.state.services.close()
+            end_tracing()
 
     app = FastAPI(
         title="Rostrum",
         version="0.1.0",
         summary="Recordings of spoken English in, feedback out.",
         lifespan=lifespan,
+        # The framework's own telemetry would tell addresses with their ids, queries, and the
+        # messages of exceptions; pipeline/tracing.py says what may be told.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
         # A redirect would be an answer in another shape, built from the caller's Host header.
         redirect_slashes=False,
         # Their scripts come from elsewhere. The document itself is no secret.

@@ -48,6 +48,6 @@ def readyz(services: ServicesHeld) -> JSONResponse:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
-def metrics(held: MetricsHeld) -> PlainTextResponse:
+def metrics(held: MetricsHeld, services: ServicesHeld) -> PlainTextResponse:
     """All metrics in Prometheus' text format."""
-    return PlainTextResponse(held.render(), media_type="text/plain; version=0.0.4")
+    return PlainTextResponse(held.render(services), media_type="text/plain; version=0.0.4")

@@ -22,7 +22,7 @@ from pipeline.dead_letter import mark_dead
 from pipeline.errors import InvalidRequest, RostrumError, Unforeseen
 from pipeline.letter import FailureCallback
 from pipeline.process import Delivery, process_session
-from pipeline.queue import verify_delivery
+from pipeline.signature import verify_delivery
 from pipeline.sweep import sweep
 
 router = APIRouter(prefix="/api/internal", tags=["queue"], responses=problems(401, 413, 500))

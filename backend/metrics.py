@@ -1,17 +1,37 @@
-"""What Prometheus reads: requests, deliveries and uploads, by outcome."""
+"""What Prometheus reads: requests, deliveries, uploads; what the pipeline counts; the backlog."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 
 from backend.paths import PROCESS, UPLOAD
+from pipeline.backlog import backlog
+from pipeline.database.backlog import Backlog
+from pipeline.errors import RostrumError
+from pipeline.services import Services
 
 CONFIRM = "/api/sessions/{id}/uploaded"
 WAYS = {UPLOAD: "direct", CONFIRM: "presigned"}
 ABORTED = "ABORTED"
 """Ended without an answer."""
+BACKLOG_SECONDS = 5.0
+"""So long one look at the database serves every scrape."""
+GAUGES = {
+    "waiting": ("rostrum_waiting_runs", "Runs that no living worker has in hand; at most 10,000"),
+    "oldest_waiting_seconds": (
+        "rostrum_oldest_waiting_seconds",
+        "How long the first waiting run has waited",
+    ),
+    "working": ("rostrum_working_sessions", "Sessions that a living worker has in hand"),
+    "audio_overdue": ("rostrum_audio_overdue", "Recordings past their purpose; at most 10,000"),
+}
+"""By the field of `Backlog`; the same from every process, since all ask one database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._backlog = _RecentBacklog()
         self._requests = Histogram(
             "rostrum_request_seconds",
             "Time to answer a request; deliveries are minutes, not requests, and stay out",
@@ -74,6 +95,51 @@ class Metrics:
         if answered.method == "POST" and way is not None:
             self._uploads.labels(way, answered.code or ABORTED).inc()
 
-    def render(self) -> bytes:
+    def render(self, services: Services) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        standing = CollectorRegistry()
+        standing.register(_Standing(self._backlog.of(services)))
+        registries = (self._registry, services.meters.registry, standing)
+        return b"".join(generate_latest(registry) for registry in registries)
+
+
+class _Standing:
+    """The backlog as gauges; where the database is away, that alone is told."""
+
+    def __init__(self, found: Backlog | None) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each gauge."""
+        yield GaugeMetricFamily(
+            "rostrum_database_up", "Whether Postgres answered: 1 or 0", self._found is not None
+        )
+        if self._found is None:
+            return
+        for field, (name, meaning) in GAUGES.items():
+            yield GaugeMetricFamily(name, meaning, getattr(self._found, field))
+
+
+class _RecentBacklog:
+    """One look at the database for all scrapes of a few seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looked_at = float("-inf")
+        self._found: Backlog | None = None
+
+    def of(self, services: Services) -> Backlog | None:
+        """The backlog; None where the database does not answer."""
+        with self._lock:
+            if time.monotonic() - self._looked_at >= BACKLOG_SECONDS:
+                self._found = _look(services)
+                self._looked_at = time.monotonic()
+            return self._found
+
+
+def _look(services: Services) -> Backlog | None:
+    try:
+        return backlog(services)
+    except RostrumError:
+        # Told as `rostrum_database_up 0`: a scrape that failed would hide all other figures.
+        return None

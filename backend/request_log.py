@@ -7,21 +7,25 @@ those may quote what a learner said.
 from __future__ import annotations
 
 import logging
+import secrets
 import time
-import traceback
 from typing import Any
 
-import structlog
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import api_response
 from backend.metrics import Answered, Metrics
 from backend.paths import path_of
+from pipeline import tracing
 from pipeline.errors import Unforeseen
+from pipeline.log_lines import bound, places
 
 log = logging.getLogger(__name__)
 
+REQUEST_ID = "X-Request-Id"
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked for every few seconds: no line, and no trace."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Anybody may send any word as a method; each new one would be a new series of metrics."""
 
@@ -38,6 +42,23 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        request_id = secrets.token_hex(8)
+        with bound(request=request_id):
+            if path_of(scope) in QUIET:
+                await self._answer(scope, receive, send, request_id)
+                return
+            with tracing.serving(Headers(scope=scope)) as note:
+                told = await self._answer(scope, receive, send, request_id)
+                note(
+                    name=f"{told.method} {told.route}",
+                    route=told.route,
+                    status=told.status,
+                    code=told.code,
+                )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str
+    ) -> Answered:
         begun = time.perf_counter()
         status = 0
         # Handlers, refusals and dependencies leave here what the line is to say.
@@ -47,6 +68,8 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # Ours, never the caller's: it stands in every line, and says nothing of anybody.
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
         try:
@@ -55,9 +78,11 @@ class RequestLog:
             log_unforeseen(error)
             if status == 0:
                 await api_response(Unforeseen())(scope, receive, noted)
-        self._write(scope, state, status=status, seconds=time.perf_counter() - begun)
+        return self._write(scope, state, status=status, seconds=time.perf_counter() - begun)
 
-    def _write(self, scope: Scope, state: dict[str, Any], *, status: int, seconds: float) -> None:
+    def _write(
+        self, scope: Scope, state: dict[str, Any], *, status: int, seconds: float
+    ) -> Answered:
         route = _template(scope)
         answered = Answered(
             method=scope["method"] if scope["method"] in METHODS else "other",
@@ -82,6 +107,7 @@ class RequestLog:
             "request",
             extra={name: value for name, value in line.items() if value is not None},
         )
+        return answered
 
 
 def _template(scope: Scope) -> str:
@@ -92,52 +118,4 @@ def _template(scope: Scope) -> str:
 
 def log_unforeseen(error: BaseException) -> None:
     """Write down where something broke: types and places, not the message."""
-    log.error("unforeseen", extra={"cause": _places(error)})
-
-
-def _places(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
-    return [type(error).__qualname__, *places]
-
-
-def _hide_messages(
-    _logger: Any, _name: str, event: structlog.types.EventDict
-) -> structlog.types.EventDict:
-    """Reduce exceptions that anybody logs to their places."""
-    event.pop("color_message", None)  # uvicorn's second copy for terminals
-    failure = event.pop("exc_info", None)
-    if isinstance(failure, tuple) and failure[1] is not None:
-        event["cause"] = _places(failure[1])
-    return event
-
-
-def json_lines() -> logging.Formatter:
-    """The form of a line: JSON with the event, its fields, and no message of an exception."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _hide_messages,
-            structlog.processors.JSONRenderer(),
-        ],
-    )
-
-
-def configure() -> None:
-    """Write every log line of the process as JSON to standard error."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(json_lines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Access lines hold whole URLs with their queries; ours hold the route instead.
-    logging.getLogger("uvicorn.access").disabled = True
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    for name in ("httpx", "httpx2", "botocore", "openai", "anthropic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    log.error("unforeseen", extra={"cause": places(error)})

@@ -125,6 +125,7 @@ def mark_dead(
             now=services.now(),
         )
     if marked:
+        services.meters.gave_up()
         log.warning("run_dead", extra={"session": str(session_id), "run": str(run_id)})
     return marked
 

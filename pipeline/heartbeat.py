@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 from pipeline.database import leases
 from pipeline.database.engine import transaction
@@ -25,7 +26,11 @@ def beating(services: Services, lease: Lease, watch: Watch) -> Iterator[None]:
     """Keep the lease alive during the block; a lease that is lost cuts the watch short."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=_beat, args=(services, lease, watch, stop), name="heartbeat", daemon=True
+        # In a copy of the context, so that its log lines name the delivery, too.
+        target=copy_context().run,
+        args=(_beat, services, lease, watch, stop),
+        name="heartbeat",
+        daemon=True,
     )
     thread.start()
     try:
@@ -42,7 +47,7 @@ def _beat(services: Services, lease: Lease, watch: Watch, stop: threading.Event)
             with transaction(services.engine) as db:
                 loss = leases.renew(db, lease, lease_seconds=seconds, now=services.now())
         except DatabaseUnavailable:
-            log.warning("heartbeat_missed", extra={"session": str(lease.session_id)})
+            log.warning("heartbeat_missed")
             continue
         if loss is not None:
             watch.cut(loss)

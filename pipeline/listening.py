@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -146,9 +147,12 @@ def _side_by_side(jobs: Sequence[Callable[[], None]], *, at_once: int) -> None:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 failures.append(error)
 
-    # Daemons, as those of `Watch`: a process that is told to stop waits for no answer.
+    # Daemons, as those of `Watch`: a process that is told to stop waits for no answer. Each in a
+    # copy of the context of its own: log lines and the trace name the delivery there, too.
     threads = [
-        threading.Thread(target=work, name=f"listening-{number}", daemon=True)
+        threading.Thread(
+            target=copy_context().run, args=(work,), name=f"listening-{number}", daemon=True
+        )
         for number in range(min(at_once, len(jobs)))
     ]
     for thread in threads:
@@ -199,7 +203,7 @@ def _hear_part(listening: _Listening, part: Part, file: Path, *, carried: str) -
     if not listening.whole:
         with transaction(services.engine) as db:
             stored.keep_part(db, lease, heard, now=services.now())
-        log.info("part_heard", extra={"session": str(lease.session_id), "part": part.number})
+        log.info("part_heard", extra={"part": part.number})
     return heard
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pipeline import listening, notify
+from pipeline import listening, notify, tracing
 from pipeline.analyze.judgement import judge
 from pipeline.database import leases, profiles, results, sessions, summaries
 from pipeline.database.engine import transaction
@@ -29,6 +31,7 @@ from pipeline.errors import (
     Unforeseen,
 )
 from pipeline.heartbeat import beating
+from pipeline.log_lines import bound
 from pipeline.queue import LONGEST_RETRY_DELAY_SECONDS, RETRIES
 from pipeline.services import Services
 from pipeline.speech.metrics import measure
@@ -93,7 +96,9 @@ def process_session(services: Services, delivery: Delivery) -> Done:
         lease = _claim(services, delivery)
         if lease is None:
             return Done(duplicate=True)
-        with beating(services, lease, watch):
+        ids = _ids(lease)
+        with bound(**ids), tracing.span("delivery", **ids), beating(services, lease, watch):
+            log.info("session_claimed")
             _finish_or_record(_Work(services, lease, watch), delivery)
     return Done(duplicate=False)
 
@@ -101,8 +106,10 @@ def process_session(services: Services, delivery: Delivery) -> Done:
 def _finish_or_record(work: _Work, delivery: Delivery) -> None:
     try:
         _finish(work)
-    except (LeaseHeld, NotFound):
+    except (LeaseHeld, NotFound) as error:
         # Not ours any more: there is nothing to record.
+        if isinstance(error, LeaseHeld):
+            work.services.meters.lost_lease()
         raise
     except Interrupted as error:
         _hand_back(work, error)
@@ -144,7 +151,6 @@ def _claim(services: Services, delivery: Delivery) -> Lease | None:
     if lease is None:
         _explain_lost_claim(services, delivery)
         return None
-    log.info("session_claimed", extra=_ids(lease))
     return lease
 
 
@@ -170,7 +176,22 @@ def _enter(work: _Work, stage: Stage) -> None:
     services = work.services
     with transaction(services.engine) as db:
         leases.enter(db, work.lease, stage, now=services.now())
-    log.info("stage_entered", extra={**_ids(work.lease), "stage": str(stage)})
+    log.info("stage_entered", extra={"stage": str(stage)})
+
+
+@contextmanager
+def _measured(work: _Work, stage: Stage) -> Iterator[None]:
+    """Time a stage, and make it a step of the trace."""
+    with work.services.meters.stage(stage), tracing.span(f"stage {stage}"):
+        yield
+
+
+@contextmanager
+def _stage(work: _Work, stage: Stage) -> Iterator[None]:
+    """Say that a stage is entered, then measure it."""
+    _enter(work, stage)
+    with _measured(work, stage):
+        yield
 
 
 def _stored_transcript(work: _Work) -> Transcript | None:
@@ -188,17 +209,22 @@ def _transcribe(work: _Work) -> Transcript:
         raise AudioMissing
     with workspace() as folder:
         recording = folder / "recording"
-        watch.within(
-            DOWNLOAD_SECONDS, "The audio storage", lambda: services.storage.fetch(key, recording)
-        )
-        _enter(work, Stage.TRANSCRIBING)
-        transcript = watch.within(
-            TRANSCRIPTION_SECONDS,
-            "The transcription service",
-            lambda: listening.hear(services, lease, recording, may_go_on=watch.check),
-        )
+        # The claim has entered this stage already.
+        with _measured(work, Stage.DOWNLOADING):
+            watch.within(
+                DOWNLOAD_SECONDS,
+                "The audio storage",
+                lambda: services.storage.fetch(key, recording),
+            )
+        with _stage(work, Stage.TRANSCRIBING):
+            transcript = watch.within(
+                TRANSCRIPTION_SECONDS,
+                "The transcription service",
+                lambda: listening.hear(services, lease, recording, may_go_on=watch.check),
+            )
     with transaction(services.engine) as db:
         results.keep_transcript(db, lease, transcript, now=services.now())
+    services.meters.transcribed(transcript.duration)
     return transcript
 
 
@@ -208,13 +234,13 @@ def _without_audio(work: _Work) -> _Work:
     key = lease.audio_key
     if key is None:
         return work
-    _enter(work, Stage.DELETING_AUDIO)
     try:
-        work.watch.within(
-            DELETION_SECONDS, "The audio storage", lambda: services.storage.delete(key)
-        )
+        with _stage(work, Stage.DELETING_AUDIO):
+            work.watch.within(
+                DELETION_SECONDS, "The audio storage", lambda: services.storage.delete(key)
+            )
     except (StorageUnavailable, TimedOut) as error:
-        log.warning("audio_not_deleted", extra={**_ids(lease), "code": error.code})
+        log.warning("audio_not_deleted", extra={"code": error.code})
         return work
     with transaction(services.engine) as db:
         leases.guard(db, lease)
@@ -229,27 +255,28 @@ def _is_analyzed(work: _Work) -> bool:
 
 def _analyze(work: _Work, transcript: Transcript) -> None:
     """Ask Claude, prove each quote, and commit what stands: it is paid for."""
-    _enter(work, Stage.ANALYZING)
     services = work.services
-    reading = work.watch.within(
-        ANALYSIS_SECONDS, "The analysis service", lambda: services.analyst.analyze(transcript)
-    )
-    judgement = judge(reading, transcript)
+    with _stage(work, Stage.ANALYZING):
+        reading = work.watch.within(
+            ANALYSIS_SECONDS, "The analysis service", lambda: services.analyst.analyze(transcript)
+        )
+        judgement = judge(reading, transcript)
     with transaction(services.engine) as db:
         results.keep_judgement(db, work.lease, judgement, now=services.now())
+    services.meters.analyzed(asdict(reading.tokens), reading.cost_usd)
 
 
 def _complete(work: _Work, transcript: Transcript) -> None:
     """Metrics, insights, profile, outcome and status: all in one transaction, or none."""
-    _enter(work, Stage.STORING)
     services, lease = work.services, work.lease
-    measurement = measure(transcript, services.settings.bands)
-    with transaction(services.engine) as db:
-        results.publish_results(db, lease, measurement)
-        leases.complete(db, lease, now=services.now())
-        summaries.refresh(db, lease.session_id)
-        profiles.refresh(db, lease.learner_id)
-    log.info("session_completed", extra=_ids(lease))
+    with _stage(work, Stage.STORING):
+        measurement = measure(transcript, services.settings.bands)
+        with transaction(services.engine) as db:
+            results.publish_results(db, lease, measurement)
+            leases.complete(db, lease, now=services.now())
+            summaries.refresh(db, lease.session_id)
+            profiles.refresh(db, lease.learner_id)
+    log.info("session_completed")
     _tell(work)
 
 
@@ -257,7 +284,7 @@ def _hand_back(work: _Work, error: Interrupted) -> None:
     services = work.services
     with transaction(services.engine) as db:
         leases.hand_back(db, work.lease, error, now=services.now())
-    log.info("session_handed_back", extra=_ids(work.lease))
+    log.info("session_handed_back")
 
 
 def _record_failure(work: _Work, error: RostrumError, delivery: Delivery) -> None:
@@ -265,10 +292,8 @@ def _record_failure(work: _Work, error: RostrumError, delivery: Delivery) -> Non
     due = _retry_due(error, now) if error.retryable and delivery.retried < RETRIES else None
     with transaction(services.engine) as db:
         leases.fail(db, work.lease, error, retry_due_at=due, now=now)
-    log.warning(
-        "session_failed",
-        extra={**_ids(work.lease), "code": error.code, "will_retry": due is not None},
-    )
+    services.meters.failed(error.code, will_retry=due is not None)
+    log.warning("session_failed", extra={"code": error.code, "will_retry": due is not None})
     if due is None:
         _tell(work)
 
@@ -278,7 +303,7 @@ def _tell(work: _Work) -> None:
     try:
         notify.tell(work.services, run_id=work.lease.run_id)
     except RostrumError as error:
-        log.warning("notice_not_told", extra={**_ids(work.lease), "code": error.code})
+        log.warning("notice_not_told", extra={"code": error.code})
 
 
 def _retry_due(error: RostrumError, now: datetime) -> datetime:
@@ -288,7 +313,7 @@ def _retry_due(error: RostrumError, now: datetime) -> datetime:
 
 
 def _ids(lease: Lease) -> dict[str, str | int]:
-    """What a log line names: never content."""
+    """What each log line and the trace of a delivery name: never content."""
     return {
         "session": str(lease.session_id),
         "run": str(lease.run_id),

@@ -28,6 +28,7 @@ def publish(services: Services, run_id: UUID, *, after: int | None = None) -> bo
             session_id, run_id=run_id, publication=number
         )
     except RostrumError as error:
+        services.meters.not_published(error.code)
         log.warning(
             "run_not_published",
             extra={"session": str(session_id), "run": str(run_id), "code": error.code},

@@ -1,26 +1,23 @@
-"""QStash: publish a session's run, look after dead letters, verify that a delivery is genuine."""
+"""QStash, the publishing side: a session's run, the sweeper's schedule, dead letters."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+from pipeline import tracing
 from pipeline.errors import (
     InvalidInput,
     NotFound,
     QueueUnavailable,
     RateLimited,
     RostrumError,
-    Unauthorized,
 )
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
@@ -39,16 +36,14 @@ LONGEST_RETRY_DELAY_SECONDS = 600
 FLOW_CONTROL_KEY = "rostrum-process"
 LABEL = "rostrum-process"
 SWEEP_SCHEDULE_ID = "rostrum-sweep"
-# QStash's clock and ours may differ; the SDK's own tolerance has no effect in 3.4.0.
-CLOCK_LEEWAY_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 10
+REHEARSAL_DELAY_SECONDS = 3600
+"""Long enough to take the message back; and what stays calls /healthz once."""
 MOST_LETTERS = 100
 """Dead letters that QStash lists at once."""
 # The SDK puts an id into the path as it is: nothing may stand in it that leads elsewhere.
 _LETTER_ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +62,15 @@ class Letter:
     """How many deliveries it was published for."""
     created_at: datetime
     """When the message was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSchedule:
+    """How QStash calls the sweeper."""
+
+    destination: str
+    cron: str
+    is_paused: bool
 
 
 class Queue:
@@ -109,9 +113,10 @@ class Queue:
         from qstash.message import PublishResponse
 
         settings = self._settings
-        with _as_ours():
+        with tracing.publishing() as headers, _as_ours():
             taken = self._client.message.publish_json(
                 url=settings.process_url,
+                headers=headers,
                 body={"sessionId": str(session_id), "runId": str(run_id)},
                 retries=RETRIES,
                 retry_delay=settings.queue_retry_delay,
@@ -155,6 +160,41 @@ class Queue:
                 cron=cron,
                 retries=0,
             )
+
+    def sweep_schedule(self) -> SweepSchedule | None:
+        """The schedule that calls the sweeper; None: there is none.
+
+        Raises:
+            QueueUnavailable, RateLimited: QStash does not say.
+        """
+        with _as_ours():
+            found = [
+                schedule
+                for schedule in self._client.schedule.list()
+                if schedule.schedule_id == SWEEP_SCHEDULE_ID
+            ]
+            return next(
+                (SweepSchedule(one.destination, one.cron, bool(one.paused)) for one in found), None
+            )
+
+    def rehearse(self) -> None:
+        """Publish a message far ahead of its time, and take it back: nothing is delivered.
+
+        Raises:
+            QueueUnavailable, RateLimited: QStash did not take it, or did not give it back.
+        """
+        from qstash.message import PublishResponse
+
+        with _as_ours():
+            taken = self._client.message.publish(
+                url=f"{self._settings.app_url.rstrip('/')}/healthz",
+                method="GET",
+                retries=0,
+                delay=REHEARSAL_DELAY_SECONDS,
+            )
+            if not isinstance(taken, PublishResponse):
+                raise QueueUnavailable
+            self._client.message.cancel(taken.message_id)
 
     def letters(
         self, *, cursor: str | None = None, limit: int = MOST_LETTERS
@@ -288,72 +328,3 @@ def _by_status(refusal: _Refusal) -> RostrumError:
     if refusal.answered == 429:  # noqa: PLR2004 - HTTP's own number
         return RateLimited("The queue asked us to slow down.", retry_after=refusal.retry_after)
     return QueueUnavailable(retry_after=refusal.retry_after)
-
-
-def verify_delivery(
-    settings: Settings, *, body: bytes, signature: str | None, url: str, now: datetime
-) -> None:
-    """Make sure that QStash signed just this body for just this URL.
-
-    Done with PyJWT, which the SDK's `Receiver` uses too: the SDK ignores its clock tolerance,
-    refuses bytes, and raises other errors on a token without a body claim (docs/decisions).
-
-    Raises:
-        Unauthorized: no signature, or one that does not hold.
-        ConfigurationMissing: a signing key is absent.
-    """
-    keys = (
-        settings.require("QSTASH_CURRENT_SIGNING_KEY"),
-        settings.require("QSTASH_NEXT_SIGNING_KEY"),
-    )
-    if not signature:
-        raise Unauthorized("The request carries no signature.")
-    claims = _claims(signature, keys)
-    if claims is None:
-        raise Unauthorized("The signature is not valid.")
-    digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
-    claimed = claims.get("body")
-    if not isinstance(claimed, str) or not hmac.compare_digest(
-        claimed.rstrip("=").encode("utf-8", "replace"), digest.encode()
-    ):
-        raise Unauthorized("The signature is for another body.")
-    if claims["sub"] != url:
-        raise Unauthorized("The signature is for another URL. Compare APP_URL with the one used.")
-    _check_times(claims, now.timestamp())
-
-
-def _check_times(claims: dict[str, Any], moment: float) -> None:
-    try:
-        expires, begins = float(claims["exp"]), float(claims["nbf"])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Unauthorized("The signature has no readable times.") from error
-    # Asked so that a time which is no number (NaN) is refused, too.
-    if not expires >= moment - CLOCK_LEEWAY_SECONDS:
-        raise Unauthorized("The signature has expired.")
-    if not begins <= moment + CLOCK_LEEWAY_SECONDS:
-        raise Unauthorized("The signature is not valid yet.")
-
-
-def _claims(signature: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """The claims of a token that one of the keys signed, or None."""
-    import jwt
-
-    for key in keys:
-        try:
-            return jwt.decode(
-                signature,
-                key,
-                algorithms=["HS256"],
-                issuer="Upstash",
-                options={
-                    "require": ["iss", "sub", "exp", "nbf"],
-                    # Checked by the caller, against the time that was passed in.
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                    "verify_aud": False,
-                },
-            )
-        except jwt.PyJWTError as error:
-            log.debug("signature_refused", extra={"reason": type(error).__name__})
-    return None

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from pipeline.analyze.client import Analyst, ClaudeAnalyst
 from pipeline.database import engine as engines
+from pipeline.meters import Meters
 from pipeline.queue import Queue
 from pipeline.settings import Settings
 from pipeline.storage import Storage
@@ -36,6 +37,8 @@ class Services:
     """Decides leases, sweeps and tokens; tests pass their own."""
     watches: Watches = field(default_factory=Watches)
     """Over the deliveries that this process has in hand."""
+    meters: Meters = field(default_factory=Meters)
+    """What this process counts."""
 
     @cached_property
     def engine(self) -> Engine:

@@ -18,6 +18,10 @@ PUBLIC_SIGNING_KEYS = frozenset(
 )
 
 
+NO_DESTINATIONS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused, not bound to
+"""Mean every address of this machine to who listens, and none to who calls."""
+
+
 class UnsafeConfiguration(Exception):
     """Production must not start so; the message lists every reason."""
 
@@ -104,6 +108,8 @@ class Settings(BaseSettings):
     review_second_percent: int = Field(default=20, ge=0, le=100)
     """Of the reviewed runs, the share that somebody else reviews again, without seeing the first
     review."""
+    otel_exporter_otlp_endpoint: str | None = None
+    """Where traces go, as OTLP over HTTP; without one there are none."""
 
     metric_bands: Bands | None = None
     """Bands of the metrics that differ from those of `pipeline/speech/bands.py`, as JSON."""
@@ -151,6 +157,21 @@ class Settings(BaseSettings):
             raise ConfigurationMissing(f"Missing required environment variable: {name}")
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
+    def signing_key_faults(self) -> list[str]:
+        """What is wrong with the keys that deliveries are verified with, a sentence each."""
+        names = ("QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY")
+        secrets = (self.qstash_current_signing_key, self.qstash_next_signing_key)
+        keys = [secret.get_secret_value().strip() if secret else "" for secret in secrets]
+        faults = [f"{name} is not set." for name, key in zip(names, keys, strict=True) if not key]
+        faults += [
+            f"{name} is a public development key."
+            for name, key in zip(names, keys, strict=True)
+            if key in PUBLIC_SIGNING_KEYS
+        ]
+        if keys[0] and keys[0] == keys[1]:
+            faults.append("The two signing keys are equal.")
+        return faults
+
     def guard_production(self, *more: str) -> None:
         """Refuse what must not face the internet; does nothing outside production.
 
@@ -161,33 +182,30 @@ class Settings(BaseSettings):
         """
         if self.app_env != "production":
             return
-        reasons = [*_signing_key_faults(self), *_exposure_faults(self), *more]
+        reasons = [*self.signing_key_faults(), *_exposure_faults(self), *more]
         if reasons:
             raise UnsafeConfiguration("Refusing to start in production: " + " ".join(reasons))
 
 
-def _signing_key_faults(settings: Settings) -> list[str]:
-    names = ("QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY")
-    secrets = (settings.qstash_current_signing_key, settings.qstash_next_signing_key)
-    keys = [secret.get_secret_value() if secret else "" for secret in secrets]
-    faults = [f"{name} is not set." for name, key in zip(names, keys, strict=True) if not key]
-    faults += [
-        f"{name} is a public development key."
-        for name, key in zip(names, keys, strict=True)
-        if key in PUBLIC_SIGNING_KEYS
-    ]
-    if keys[0] and keys[0] == keys[1]:
-        faults.append("The two signing keys are equal.")
-    return faults
-
-
 def _exposure_faults(settings: Settings) -> list[str]:
     faults = []
-    if is_loopback(urlsplit(settings.app_url).hostname or ""):
+    host = _host_of(settings.app_url)
+    if not host:
+        faults.append("APP_URL is no address of the form https://host.")
+    elif is_loopback(host.removesuffix(".")) or host in NO_DESTINATIONS:
         faults.append("APP_URL is a loopback address; QStash cannot reach it.")
     if settings.api_token is None and settings.api_tokens is None:
         faults.append("Neither API_TOKEN nor API_TOKENS is set.")
     return faults
+
+
+def _host_of(url: str) -> str:
+    """The host that an address names; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
+from pipeline import tracing
 from pipeline.errors import AudioMissing, RostrumError, StorageUnavailable
 from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
@@ -99,7 +100,7 @@ class Storage:
         Raises:
             StorageUnavailable: nothing was stored, or its answer was lost.
         """
-        with _as_ours():
+        with tracing.call("storage put"), _as_ours():
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=audio, ContentType=content_type
             )
@@ -114,7 +115,7 @@ class Storage:
             AudioMissing: there is no such object.
             StorageUnavailable: storage did not answer, or broke off.
         """
-        with _as_ours(missing=NO_SUCH_KEY):
+        with tracing.call("storage fetch"), _as_ours(missing=NO_SUCH_KEY):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             # The body's own read says where it ends too early; the stream inside it does not.
             with closing(answer["Body"]) as body, target.open("wb") as file:
@@ -145,7 +146,11 @@ class Storage:
         Raises:
             StorageUnavailable: it may still be there.
         """
-        with suppress(AudioMissing), _as_ours(missing=NO_SUCH_KEY):
+        with (
+            suppress(AudioMissing),
+            tracing.call("storage delete"),
+            _as_ours(missing=NO_SUCH_KEY),
+        ):
             answer = self._client.delete_object(Bucket=self._bucket, Key=key)
             if answer["ResponseMetadata"]["HTTPStatusCode"] != NO_CONTENT:
                 raise StorageUnavailable
@@ -179,6 +184,29 @@ class Storage:
             },
             ExpiresIn=expires_seconds,
         )
+
+    def expires_after_days(self) -> int | None:
+        """After how many days the bucket itself deletes recordings; None: not to be seen.
+
+        Raises:
+            StorageUnavailable: storage did not answer.
+        """
+        from botocore.exceptions import ClientError
+
+        with _as_ours():
+            try:
+                rules = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+            except ClientError:
+                # No rule, or a token that may not look; a token for objects alone is right.
+                return None
+        days = [
+            rule["Expiration"]["Days"]
+            for rule in rules.get("Rules", [])
+            if rule["Status"] == "Enabled"
+            and "Days" in rule.get("Expiration", {})
+            and PREFIX.startswith(rule.get("Filter", {}).get("Prefix", rule.get("Prefix", "")))
+        ]
+        return min(days, default=None)
 
     def close(self) -> None:
         """Give back the connections."""

@@ -22,6 +22,7 @@ from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held, Waiting
 from pipeline.errors import QueueUnavailable, RateLimited, RostrumError, StorageUnavailable
+from pipeline.log_lines import configure
 from pipeline.publication import publish
 from pipeline.services import Services
 from pipeline.settings import Settings
@@ -90,6 +91,7 @@ def sweep(services: Services) -> SweepReport:
         told=told,
         failures=refused + kept + undeleted + hidden + untold,
     )
+    services.meters.swept()
     log.info("swept", extra=asdict(report))
     return report
 
@@ -137,7 +139,11 @@ def _give_up(services: Services) -> int:
     given_up = 0
     for run in exhausted:
         with transaction(services.engine) as db:
-            given_up += operations.cut_off(db, run, actor=SWEEPER, now=services.now())
+            is_given_up = operations.cut_off(db, run, actor=SWEEPER, now=services.now())
+        if not is_given_up:
+            continue
+        given_up += 1
+        services.meters.gave_up()
         log.warning("run_cut_off", extra={"session": str(run.session_id), "run": str(run.run_id)})
     return given_up
 
@@ -221,6 +227,7 @@ def _session_of(stored: StoredObject) -> UUID | None:
 
 
 if __name__ == "__main__":
+    configure()
     try:
         print(sweep(Services(Settings())))  # noqa: T201 - the command's answer
     except RostrumError as error:

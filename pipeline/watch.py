@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from pipeline.errors import Interrupted, RostrumError, TimedOut
@@ -59,7 +60,10 @@ class Watch:
         try:
             # A cut is seen here, or it ends the answer that waits already.
             self.check()
-            threading.Thread(target=_settle, args=(answer, call), name=what, daemon=True).start()
+            # In a copy of the context: log lines and the trace name the delivery there, too.
+            threading.Thread(
+                target=copy_context().run, args=(_settle, answer, call), name=what, daemon=True
+            ).start()
             return answer.result(timeout=min(seconds, self._ends_at - time.monotonic()))
         except TimeoutError as error:
             raise TimedOut(f"{what} did not answer in time.") from error

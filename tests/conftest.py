@@ -30,6 +30,7 @@ _OURS = (
     "REVIEW_",
     "METRIC_",
     "NOTIFY_",
+    "OTEL_",
     "AWS_",
     "DATA_DIR",
 )

@@ -21,10 +21,13 @@ import pytest
 
 from local.objects import ObjectsServer
 from pipeline import intake, review
+from pipeline.database import leases
+from pipeline.database.engine import transaction
 from pipeline.process import Delivery, Done, process_session
 from pipeline.services import Services
 from pipeline.session import SessionDetail
 from pipeline.settings import Settings
+from pipeline.status import Stage
 from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn
 from tests.talks import tone, verbose_json
 
@@ -77,6 +80,18 @@ class World:
     def deliver(self, session_id: UUID, *, run_id: UUID | None = None, retried: int = 0) -> Done:
         """One call of the queue."""
         return process_session(self.services, Delivery(session_id, run_id, retried))
+
+    def fall_silent(self, session_id: UUID) -> None:
+        """Let a worker claim the session for a minute and do nothing more."""
+        with transaction(self.services.engine) as db:
+            assert leases.claim(
+                db,
+                session_id,
+                run_id=None,
+                stage=Stage.DOWNLOADING,
+                lease_seconds=60,
+                now=self.clock(),
+            )
 
     def complete(self, user_id: str = "learner-1", **more: Any) -> UUID:
         """A session that went all the way."""

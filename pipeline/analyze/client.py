@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline import tracing
 from pipeline.analyze import answer, prompt
 from pipeline.analyze.answer import Checked, Salvaged
 from pipeline.analyze.price import Tokens, total_usd
@@ -101,6 +102,9 @@ class Analyst(Protocol):
     def analyze(self, transcript: Transcript) -> Reading:
         """What a coach would say of it, unproven until the quotes are located."""
 
+    def ping(self) -> str:
+        """Ask for next to nothing; the model's name."""
+
     def close(self) -> None:
         """Give back the connections."""
 
@@ -158,6 +162,18 @@ class ClaudeAnalyst:
         _raise_if_refused(second)
         raise AnalysisInvalid
 
+    def ping(self) -> str:
+        """Ask for one token; the name of the model that answered.
+
+        Raises:
+            AnalysisRejected, AnalysisUnavailable, RateLimited, TimedOut: it does not answer.
+        """
+        with _as_ours():
+            answered = self._client.messages.create(
+                model=self._model, max_tokens=1, messages=[{"role": "user", "content": "Hello"}]
+            )
+            return _Message.model_validate(answered).model
+
     def close(self) -> None:
         """Give back the connections."""
         self._client.close()
@@ -173,7 +189,7 @@ class ClaudeAnalyst:
         )
 
     def _ask(self, messages: list[MessageParam]) -> _Message:
-        with _as_ours():
+        with tracing.call("claude messages", model=self._model) as note, _as_ours():
             answered = self._client.messages.create(
                 model=self._model,
                 max_tokens=MOST_TOKENS,
@@ -187,7 +203,10 @@ class ClaudeAnalyst:
                 messages=messages,
                 output_config={"format": {"type": "json_schema", "schema": _schema()}},
             )
-            return _Message.model_validate(answered)
+            message = _Message.model_validate(answered)
+            used = message.usage
+            note(tokens_read=used.input_tokens, tokens_written=used.output_tokens)
+            return message
 
 
 def _raise_if_refused(message: _Message) -> None:

@@ -151,29 +151,34 @@ def is_kept() -> ColumnElement[bool]:
 
 
 def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: int) -> list[Held]:
-    """Recordings past their purpose, of sessions that nobody works on.
+    """Recordings past their purpose, the longest first."""
+    rows = db.execute(
+        select(S.id, S.audio_key)
+        .where(is_overdue(now=now, retention=retention))
+        .order_by(S.status_changed_at)
+        .limit(limit)
+    )
+    return [Held(row.id, row.audio_key) for row in rows]
+
+
+def is_overdue(*, now: datetime, retention: timedelta) -> ColumnElement[bool]:
+    """Whether a recording is past its purpose, of a session that nobody works on.
 
     Past it are those with a transcript, and those that failed for good longer than
     `retention` ago.
     """
     has_transcript = exists().where(StoredTranscript.session_id == S.id)
-    rows = db.execute(
-        select(S.id, S.audio_key)
-        .where(
-            is_kept(),
-            or_(
-                and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
-                and_(
-                    S.status == Status.FAILED,
-                    S.will_retry.is_(False),
-                    S.status_changed_at <= now - retention,
-                ),
+    return and_(
+        is_kept(),
+        or_(
+            and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
+            and_(
+                S.status == Status.FAILED,
+                S.will_retry.is_(False),
+                S.status_changed_at <= now - retention,
             ),
-        )
-        .order_by(S.status_changed_at)
-        .limit(limit)
+        ),
     )
-    return [Held(row.id, row.audio_key) for row in rows]
 
 
 def reopen_after_deletion(db: Session, session_id: UUID) -> UUID | None:

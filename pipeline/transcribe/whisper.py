@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline import tracing
 from pipeline.audio import CONTENT_TYPE, FILE_NAME
 from pipeline.errors import (
     RateLimited,
@@ -114,7 +115,11 @@ class WhisperTranscriber:
             TranscriptionRejected: the service refuses this audio.
             TranscriptionUnavailable, RateLimited, TimedOut: try again later.
         """
-        with speech.open("rb") as audio, _as_ours():
+        with (
+            tracing.call("whisper transcribe", model=self._model),
+            speech.open("rb") as audio,
+            _as_ours(),
+        ):
             answer = self._ask((FILE_NAME, audio, CONTENT_TYPE), language, prompt)
             return _in_our_terms(_Answered.model_validate(answer))
 

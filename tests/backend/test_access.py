@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from backend.app import create_app
-from backend.request_log import json_lines
+from pipeline.log_lines import json_lines
 from pipeline.settings import UnsafeConfiguration
 from tests.backend.api import HERE, Api, problem
+from tests.logged import logged_as_json
 from tests.talks import claude_message
 from tests.world import NOWHERE, World, make_settings
 
@@ -154,6 +153,11 @@ GOOD = {
         ({"app_url": "http://127.0.0.1:8000"}, "loopback"),
         ({"app_url": "http://localhost"}, "loopback"),
         ({"app_url": "http://[::1]:8000"}, "loopback"),
+        ({"app_url": "http://localhost.:8000"}, "loopback"),
+        ({"app_url": "http://0.0.0.0:8000"}, "loopback"),
+        ({"app_url": "api.example.com"}, "APP_URL is no address"),
+        ({"app_url": "http://[api"}, "APP_URL is no address"),
+        ({"qstash_next_signing_key": "  "}, "QSTASH_NEXT_SIGNING_KEY is not set"),
         ({"api_token": None}, "API_TOKEN"),
     ],
 )
@@ -220,19 +224,6 @@ def test_openapi_names_every_endpoint_of_the_contract_and_its_errors(api: Api) -
             assert operation["security"] == [{"HTTPBearer": []}], name
         path_parameters = [p["name"] for p in operation.get("parameters", []) if p["in"] == "path"]
         assert path_parameters == (["id"] if "{id}" in name else []), name
-
-
-@contextmanager
-def logged_as_json() -> Iterator[io.StringIO]:
-    """All that is logged during the block, in the form of production."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(json_lines())
-    logging.getLogger().addHandler(handler)
-    try:
-        yield written
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 @pytest.mark.parametrize("vendor", ["whisper", "analyst"])

@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from pipeline import intake
-from pipeline.database import leases
 from pipeline.database.engine import transaction
 from pipeline.database.operations import MOST_ATTEMPTS
-from pipeline.status import Scope, Stage, Status
+from pipeline.status import Scope, Status
 from pipeline.sweep import sweep
 from tests.backend.api import Api, problem
 from tests.backend.live import eventually
@@ -110,23 +109,11 @@ def test_a_worker_that_died_is_no_obstacle_once_its_lease_ran_out(
     letters_api: Api, burials: Burials
 ) -> None:
     session_id = burials.bury()
-    _claim(letters_api, session_id)
+    letters_api.world.fall_silent(session_id)
     assert "being processed now" in why_not(letters_api, burials, session_id)
     letters_api.world.clock.move(seconds=90)
 
     assert retried(letters_api, burials.id(session_id)).status_code == 202
-
-
-def _claim(letters_api: Api, session_id: UUID) -> None:
-    with transaction(letters_api.services.engine) as db:
-        assert leases.claim(
-            db,
-            session_id,
-            run_id=None,
-            stage=Stage.DOWNLOADING,
-            lease_seconds=60,
-            now=letters_api.world.clock(),
-        )
 
 
 def test_no_retry_for_what_no_retry_can_mend(letters_api: Api, burials: Burials) -> None:

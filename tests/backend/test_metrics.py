@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from typing import Any
 
 import pytest
 
 from tests.backend.api import Api
-from tests.talks import tone
+from tests.talks import tone, verbose_json
 from tests.world import message
 
 
@@ -83,6 +85,63 @@ def test_deliveries_are_counted_by_their_outcome(api: Api) -> None:
         '{outcome="PAYLOAD_TOO_LARGE"}': 1,
     }
     assert figures(api, "rostrum_delivery_seconds_count") == {"": 5}
+
+
+def test_stages_failures_retries_tokens_and_losses_are_counted_as_they_happen(api: Api) -> None:
+    session_id = api.world.upload()
+    api.world.whisper.misbehave({"kind": "answer", "status": 429})
+    api.process(session_id)
+    api.world.says(verbose_json())
+    api.process(session_id)
+
+    stages = figures(api, "rostrum_stage_seconds_count")
+    assert stages['{ended="failed",stage="transcribing"}'] == 1
+    assert stages['{ended="done",stage="downloading"}'] == 2
+    for stage in ("transcribing", "deleting_audio", "analyzing", "storing"):
+        assert stages[f'{{ended="done",stage="{stage}"}}'] == 1, stage
+    assert figures(api, "rostrum_attempts_failed_total")['{code="RATE_LIMITED"}'] == 1
+    assert figures(api, "rostrum_retries_total")['{code="RATE_LIMITED"}'] == 1
+    assert figures(api, "rostrum_analysis_tokens_total")['{kind="read"}'] > 0
+    assert figures(api, "rostrum_analyses_unpriced_total")[""] == 1, (
+        "the local analyst has no price"
+    )
+    assert figures(api, "rostrum_transcribed_seconds_total")[""] > 0
+    assert figures(api, "rostrum_lease_losses_total")[""] == 0
+
+
+def test_what_is_given_up_is_counted_by_the_callback_and_sweeps_tell_their_time(api: Api) -> None:
+    session_id = api.world.upload(audio=tone(silent=True))
+    api.process(session_id)
+    source = base64.b64encode(message(session_id)).decode()
+    api.webhook("failed", json.dumps({"sourceBody": source}).encode())
+    api.webhook("sweep", b"{}")
+
+    assert figures(api, "rostrum_attempts_failed_total")['{code="NO_SPEECH"}'] == 1
+    assert figures(api, "rostrum_retries_total")['{code="NO_SPEECH"}'] == 0
+    assert figures(api, "rostrum_dead_letters_total")[""] == 1
+    assert figures(api, "rostrum_last_sweep_timestamp_seconds")[""] > 1e9
+
+
+def test_the_backlog_is_read_at_the_scrape_and_serves_the_next_ones(api: Api) -> None:
+    api.world.upload()
+    first = figures(api, "rostrum_waiting_runs")
+    api.world.upload()
+
+    assert first == {"": 1}
+    assert figures(api, "rostrum_waiting_runs") == {"": 1}, "of the last few seconds"
+    assert figures(api, "rostrum_database_up") == {"": 1}
+
+
+def test_a_database_that_is_away_hides_no_other_figure(api: Api) -> None:
+    away = api.world.with_settings(database_url="postgresql://x:y@127.0.0.1:9/z")
+    app: Any = api.client.app
+    app.state.services = away.services
+    try:
+        assert figures(api, "rostrum_database_up") == {"": 0}
+        assert figures(api, "rostrum_waiting_runs") == {}
+        assert figures(api, "rostrum_dead_letters_total") == {"": 0}
+    finally:
+        app.state.services = api.services
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -23,6 +24,7 @@ from pipeline.errors import (
 from pipeline.queue import RETRIES
 from pipeline.status import Outcome, Scope, Stage, Status
 from pipeline.storage import audio_key
+from tests.logged import logged_as_json
 from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
 
@@ -328,11 +330,12 @@ def test_each_stage_is_logged_as_it_begins_and_a_failure_with_its_code(
     world.whisper.misbehave(answer(500))
 
     session_id = world.upload()
-    with pytest.raises(TranscriptionUnavailable):
+    with logged_as_json() as written, pytest.raises(TranscriptionUnavailable):
         world.deliver(session_id)
 
-    told = [vars(record) for record in caplog.records if record.name == "pipeline.process"]
-    assert [(line["msg"], line.get("stage"), line.get("code")) for line in told] == [
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    told = [line for line in lines if line["logger"] == "pipeline.process"]
+    assert [(line["event"], line.get("stage"), line.get("code")) for line in told] == [
         ("session_claimed", None, None),
         ("stage_entered", "transcribing", None),
         ("session_failed", None, "TRANSCRIPTION_UNAVAILABLE"),

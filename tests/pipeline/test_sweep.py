@@ -71,15 +71,7 @@ def test_an_upload_of_this_moment_is_left_to_its_own_publisher(world: World, que
 
 def test_a_session_whose_worker_died_is_published_again(queued: World, qstash: StandIn) -> None:
     session_id = queued.upload()
-    with transaction(queued.services.engine) as db:
-        leases.claim(
-            db,
-            session_id,
-            run_id=None,
-            stage=Stage.DOWNLOADING,
-            lease_seconds=60,
-            now=queued.clock(),
-        )
+    queued.fall_silent(session_id)
     queued.clock.move(seconds=90)
     assert sweep(queued.services).resumed == 0, "a delivery of the queue is still due"
     queued.clock.move(seconds=RESUME_AFTER.total_seconds())
@@ -94,15 +86,7 @@ def begin(world: World, session_id: UUID, *, times: int = 1) -> None:
     """Let workers claim the session and die, one after the other; the last lease runs out."""
     for _ in range(times):
         world.clock.move(seconds=61)
-        with transaction(world.services.engine) as db:
-            assert leases.claim(
-                db,
-                session_id,
-                run_id=None,
-                stage=Stage.DOWNLOADING,
-                lease_seconds=60,
-                now=world.clock(),
-            )
+        world.fall_silent(session_id)
     world.clock.move(seconds=61)
 
 
