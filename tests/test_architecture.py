@@ -56,6 +56,7 @@ ORDER = (
     "notify",
     "publication",
     "intake",
+    "current_run",
     "direct_upload",
     "process",
     "dead_letter",
@@ -63,6 +64,7 @@ ORDER = (
     "schedule",
     "health",
     "review",
+    "comparison",
     "audit_trail",
 )
 
