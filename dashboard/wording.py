@@ -32,6 +32,7 @@ STAGES = {
     Stage.ANALYZING: "analysing",
     Stage.STORING: "storing",
 }
+SEVERITY_WORDS = {"high": "▲ High", "medium": "◆ Medium", "low": "▽ Low"}
 RULES_MODEL = "rostrum-rules"
 _ADDRESS = re.compile(r"(https?:|www)(?=[/.])", re.IGNORECASE)
 

@@ -255,7 +255,7 @@ def rerun(
         transcript_id = sessions.newest_transcript_id(db, session_id)
         if session.run_id is None:
             raise AudioMissing
-        _refuse_while_live(db, session)
+        refuse_while_live(db, session)
         if scope is Scope.FULL and session.audio_deleted_at is not None:
             raise AudioGone
         if scope is Scope.ANALYSIS and transcript_id is None:
@@ -284,8 +284,14 @@ def rerun(
     return run_id
 
 
-def _refuse_while_live(db: Session, session: SpeakingSession) -> None:
-    """A run is live while it waits for its first attempt, and during each attempt."""
+def refuse_while_live(db: Session, session: SpeakingSession) -> None:
+    """Refuse what must not happen while a run is live.
+
+    A run is live while it waits for its first attempt, and during each attempt.
+
+    Raises:
+        AlreadyRunning: one is.
+    """
     run = sessions.find_run(db, session.run_id) if session.run_id else None
     waiting = run is not None and run.outcome is None and run.attempts == 0
     if waiting or session.status == Status.PROCESSING:

@@ -33,11 +33,13 @@ __all__ = [
     "Metric",
     "MetricTrend",
     "Moment",
+    "Neighbours",
     "Page",
     "PatternStanding",
     "Point",
     "Profile",
     "RunRecord",
+    "RunResults",
     "SessionDetail",
     "SessionRow",
     "StrengthShown",
@@ -208,6 +210,8 @@ class SessionDetail:
     """Everything that is shown of one session."""
 
     row: SessionRow
+    result_run_id: UUID | None
+    """The run whose results these are: the last that succeeded, or one that staff chose."""
     transcript: TranscriptShown | None
     summary: str | None
     focus_next: str | None
@@ -230,8 +234,28 @@ class SessionDetail:
     @property
     def dropped(self) -> tuple[Dropped, ...]:
         """What the run that is shown left out."""
-        shown = [run for run in self.runs if run.outcome is Outcome.COMPLETED]
-        return shown[-1].dropped if shown else ()
+        shown = (run.dropped for run in self.runs if run.id == self.result_run_id)
+        return next(shown, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The sessions beside one, in the order of their creation."""
+
+    newer: UUID | None
+    older: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResults:
+    """What one completed run found, shown or not."""
+
+    run: RunRecord
+    summary: str
+    focus_next: str
+    insights: tuple[Insight, ...]
+    """By severity high, medium, low, then position."""
+    metrics: tuple[Metric, ...]
 
 
 @dataclass(frozen=True, slots=True)

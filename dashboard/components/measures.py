@@ -1,12 +1,14 @@
-"""The metrics as a table: value, band, and what each rests on."""
+"""The metrics as a table: value, band, and what each rests on; and where in the talk each shows."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.wording import length, plain
-from pipeline.session import Metric, SessionDetail
+from pipeline.session import Metric, Moment, SessionDetail
 
 MOST_MOMENTS = 100
 BAND_WORDS = {
@@ -20,25 +22,34 @@ BAND_WORDS = {
 }
 
 
-def draw_measures(detail: SessionDetail) -> None:
+def draw_measures(
+    detail: SessionDetail,
+    *,
+    page: str = "session",
+    on_moment: Callable[[Moment], None] | None = None,
+) -> None:
     """All figures, or the sentence that says why there are none."""
     if detail.metrics:
         table = pd.DataFrame(
             {
                 "Metric": [metric.label for metric in detail.metrics],
-                "Value": [f"{metric.value:.4g} {metric.unit}" for metric in detail.metrics],
+                "Value": [value_text(metric) for metric in detail.metrics],
                 "Band": [_band(metric) for metric in detail.metrics],
                 "Places": [_places(metric) for metric in detail.metrics],
                 "Rests on": [metric.basis for metric in detail.metrics],
             }
         )
-        st.dataframe(table, hide_index=True, key="measures", height="content")
+        st.dataframe(table, hide_index=True, key=f"{page}_measures", height="content")
     if detail.metrics_note:
         st.caption(plain(detail.metrics_note))
     if detail.transcript:
         st.caption(plain(detail.transcript.rests_on))
-    _draw_moments(detail.metrics)
-    _draw_course(detail.metrics)
+    _draw_moments(detail.metrics, page=page, on_moment=on_moment)
+
+
+def value_text(metric: Metric) -> str:
+    """The figure with its unit."""
+    return f"{metric.value:.4g} {metric.unit}"
 
 
 def _band(metric: Metric) -> str:
@@ -55,34 +66,40 @@ def _places(metric: Metric) -> str:
     return str(len(metric.moments)) if metric.moments else ""
 
 
-def _draw_moments(metrics: tuple[Metric, ...]) -> None:
-    """Where in the talk a chosen metric shows."""
+def _draw_moments(
+    metrics: tuple[Metric, ...], *, page: str, on_moment: Callable[[Moment], None] | None
+) -> None:
+    """Where in the talk a chosen metric shows; picking a place leads there."""
     choices = {metric.label: metric for metric in metrics if metric.moments}
     if not choices:
         return
-    chosen = st.selectbox(
-        "Show the places of", list(choices), index=None, key="measures_moments_of"
-    )
+    chosen = st.selectbox("Show the places of", list(choices), index=None, key=f"{page}_moments_of")
     if chosen not in choices:
         return
     moments = choices[chosen].moments
-    for moment in moments[:MOST_MOMENTS]:
-        time = length(moment.start) or f"segment {moment.segment + 1}"
-        lasting = (
-            f" ({(moment.end or 0) - (moment.start or 0):.1f} s)" if moment.kind == "pause" else ""
-        )
-        st.markdown(plain(f"{time} “{moment.text}”{lasting}"))
+    # One key for each metric: a place that was picked in one is no place of another.
+    key = f"{page}_moment_{choices[chosen].name}"
+
+    def jump() -> None:
+        number = st.session_state[key]
+        if on_moment and number is not None and number < len(moments):
+            on_moment(moments[number])
+
+    st.pills(
+        "Places in the talk",
+        range(min(len(moments), MOST_MOMENTS)),
+        format_func=lambda number: moment_text(moments[number]),
+        key=key,
+        on_change=jump,
+    )
     if len(moments) > MOST_MOMENTS:
         st.caption(f"The first {MOST_MOMENTS} of {len(moments)}; the export has them all.")
 
 
-def _draw_course(metrics: tuple[Metric, ...]) -> None:
-    """Metrics that have one, over the time of the talk."""
-    for metric in metrics:
-        if len(metric.series) > 1:
-            st.caption(plain(f"{metric.label} in {metric.unit}, in windows of 30 s"))
-            course = {
-                "Minute": [(point.start + point.end) / 120 for point in metric.series],
-                metric.label: [point.value for point in metric.series],
-            }
-            st.line_chart(pd.DataFrame(course), x="Minute", y=metric.label, height=160)
+def moment_text(moment: Moment) -> str:
+    """When, and which words; of a pause how long, too."""
+    time = length(moment.start) or f"segment {moment.segment + 1}"
+    lasting = (
+        f" ({(moment.end or 0) - (moment.start or 0):.1f} s)" if moment.kind == "pause" else ""
+    )
+    return plain(f"{time} “{moment.text}”{lasting}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pandas as pd
 import streamlit as st
 
@@ -9,7 +11,7 @@ from dashboard.wording import STAGES, WORDS, duration, engine_text, exact
 from pipeline.session import Event, RunRecord
 
 
-def draw_timeline(events: tuple[Event, ...]) -> None:
+def draw_timeline(events: tuple[Event, ...], *, page: str = "session") -> None:
     """Every change of status or stage, with the time until the next one."""
     nexts = [*(event.at for event in events[1:]), None]
     table = pd.DataFrame(
@@ -25,7 +27,7 @@ def draw_timeline(events: tuple[Event, ...]) -> None:
             "Code": [event.error_code or "" for event in events],
         }
     )
-    st.dataframe(table, hide_index=True, key="timeline")
+    st.dataframe(table, hide_index=True, key=f"{page}_timeline")
 
 
 def _what(event: Event) -> str:
@@ -37,27 +39,30 @@ def _run(event: Event) -> str:
     return "" if event.run is None else f"{event.run}, attempt {event.attempt}"
 
 
-def draw_runs(runs: tuple[RunRecord, ...]) -> None:
-    """Every run, newest first."""
+def draw_runs(
+    runs: tuple[RunRecord, ...], *, shown: UUID | None = None, page: str = "session"
+) -> None:
+    """Every run, newest first, and which of them is shown."""
     newest_first = list(reversed(runs))
     table = pd.DataFrame(
         {
             "Run": [run.number for run in newest_first],
+            "Shown": ["● shown" if run.id == shown else "" for run in newest_first],
             "Scope": [run.scope for run in newest_first],
             "Asked by": [run.requested_by for run in newest_first],
             "Attempts": [run.attempts for run in newest_first],
             "Outcome": [run.outcome or "open" for run in newest_first],
             "Model": [engine_text(run.model) if run.model else "" for run in newest_first],
             "Prompt": [run.prompt_version or "" for run in newest_first],
-            "Tokens in / out": [_tokens(run) for run in newest_first],
-            "Cost": [_cost(run) for run in newest_first],
+            "Tokens in / out": [tokens_text(run) for run in newest_first],
+            "Cost": [cost_text(run) for run in newest_first],
             "Stages": [_stages(run) for run in newest_first],
         }
     )
-    st.dataframe(table, hide_index=True, key="runs")
+    st.dataframe(table, hide_index=True, key=f"{page}_runs")
 
 
-def _tokens(run: RunRecord) -> str:
+def tokens_text(run: RunRecord) -> str:
     """What was sent, cached parts included, and what came back."""
     if run.input_tokens is None:
         return ""
@@ -66,7 +71,8 @@ def _tokens(run: RunRecord) -> str:
     return f"{run.input_tokens + cached}{from_cache} / {run.output_tokens}"
 
 
-def _cost(run: RunRecord) -> str:
+def cost_text(run: RunRecord) -> str:
+    """In US dollars; `unknown` where the model's price is, nothing where no model was asked."""
     if run.model is None:
         return ""
     return "unknown" if run.cost_usd is None else f"${run.cost_usd:.4f}"

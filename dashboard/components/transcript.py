@@ -1,71 +1,91 @@
 """The transcript with its times, the hard-to-hear parts, and the insights' words marked.
 
-Speech is untrusted: the script below sets it as text, never as HTML or Markdown.
+Speech is untrusted: `transcript.js` sets it as text, never as HTML or Markdown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import streamlit as st
 
-from dashboard.wording import length, plain
+from dashboard.components.place import Hand
+from dashboard.wording import SEVERITY_WORDS, length, plain
 from pipeline.language import AUTO, name_of
 from pipeline.session import Insight, TranscriptShown
 
-_CSS = """
-.talk { font-family: var(--st-font); color: var(--st-text-color); line-height: 1.7; }
-.line { display: grid; grid-template-columns: 3.6rem 1fr; gap: 0.6rem; padding: 0.1rem 0; }
-.time { opacity: 0.7; font-variant-numeric: tabular-nums; font-size: 0.85em;
-        padding-top: 0.15em; }
-.suspect { border-left: 3px dotted var(--st-text-color); padding-left: 0.5rem; font-style: italic; }
-mark { background: color-mix(in srgb, var(--st-primary-color) 22%, transparent); color: inherit;
-       border-bottom: 2px solid var(--st-primary-color); border-radius: 2px; padding: 0 1px; }
-@media (max-width: 480px) { .line { grid-template-columns: 1fr; gap: 0; } }
-"""
+HEIGHT = "34rem"
+"""Of the talk, which scrolls by itself."""
+BESIDE = "talk_beside"
+"""The key of a container in a column: while its neighbour scrolls, the talk stays in sight."""
+_STAYS = f"""<style>@media (min-width: 641px) {{
+  .stColumn:has(.st-key-{BESIDE}) {{ position: sticky; top: 4rem; align-self: flex-start; }}
+}}</style>"""
+_HERE = Path(__file__).parent
+_talk = st.components.v2.component(
+    "rostrum_transcript",
+    css=(_HERE / "transcript.css").read_text(encoding="utf-8"),
+    js=(_HERE / "transcript.js").read_text(encoding="utf-8"),
+)
 
-_JS = """
-export default function ({ data, parentElement }) {
-  let root = parentElement.querySelector(".talk");
-  if (!root) {
-    root = document.createElement("div");
-    root.className = "talk";
-    parentElement.appendChild(root);
-  }
-  root.replaceChildren();
-  for (const line of data.lines) {
-    const row = document.createElement("div");
-    row.className = "line";
-    const time = document.createElement("span");
-    time.className = "time";
-    time.textContent = line.time;
-    if (line.estimated) time.title = "Estimated: the engine gave no times";
-    const words = document.createElement("span");
-    if (line.suspect) {
-      words.className = "suspect";
-      words.title = "Hard to hear: nothing rests on this alone";
-    }
-    for (const part of line.parts) {
-      const piece = document.createElement(part.mark ? "mark" : "span");
-      piece.textContent = part.text;
-      if (part.mark) piece.title = part.mark;
-      words.appendChild(piece);
-    }
-    row.append(time, words);
-    root.appendChild(row);
-  }
-}
-"""
 
-_talk = st.components.v2.component("rostrum_transcript", css=_CSS, js=_JS)
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The words of one quote."""
+
+    start: int
+    end: int
+    """Characters in the transcript's text."""
+    insight: Insight
+    number: int
+    """The insight's place among all, from 0."""
+    quote: int
+    """The quote's place in the insight, from 0."""
 
 
 def draw_transcript(
-    transcript: TranscriptShown, insights: tuple[Insight, ...], *, asked: str
+    transcript: TranscriptShown,
+    insights: tuple[Insight, ...],
+    *,
+    asked: str,
+    page: str = "session",
+    on_pick: Callable[[UUID], None] | None = None,
 ) -> None:
-    """The whole talk, one line a segment, under a line that says what it rests on."""
-    st.caption(plain(source_of(transcript, asked=asked)))
-    _talk(data={"lines": lines_of(transcript, insights)}, key="transcript")
+    """The whole talk, one line a segment, under a line that says what it rests on.
+
+    `on_pick` gets the insight whose mark was clicked. What it changes is drawn by `draw_place`.
+    """
+    key = f"{page}_transcript"
+
+    def picked() -> None:
+        chosen = st.session_state[key].picked
+        known = {str(insight.id): insight.id for insight in insights}
+        if on_pick and isinstance(chosen, dict) and chosen.get("insight") in known:
+            on_pick(known[chosen["insight"]])
+
+    st.html(_STAYS)
+    with st.container(key=BESIDE):
+        st.caption(plain(source_of(transcript, asked=asked)))
+        _talk(data=talk_of(transcript, insights, page=page), key=key, on_picked_change=picked)
+
+
+def draw_place(
+    hand: Hand,
+    transcript: TranscriptShown | None,
+    insights: tuple[Insight, ...],
+    *,
+    page: str = "session",
+) -> None:
+    """Tell the talk what is in hand; draws nothing itself. `?` presses the page's help button."""
+    _talk(
+        data={"point": point_of(hand, transcript, insights), "help": f"{page}_help"},
+        key=f"{page}_place",
+    )
 
 
 def source_of(transcript: TranscriptShown, *, asked: str) -> str:
@@ -77,39 +97,103 @@ def source_of(transcript: TranscriptShown, *, asked: str) -> str:
     return f"{language}{detected}. Heard by {transcript.engine}{prompt}.{times}"
 
 
-def lines_of(transcript: TranscriptShown, insights: tuple[Insight, ...]) -> list[dict[str, Any]]:
-    """What the script draws: each line's time, doubt, and its text cut at the marks."""
-    marks = sorted(
-        (quote.start_offset, quote.end_offset, insight.pattern)
-        for insight in insights
-        for quote in insight.examples
-    )
+def marks_of(insights: Iterable[Insight]) -> list[Mark]:
+    """The quotes in the order of the talk, those that begin together by the insights' order."""
+    marks = [
+        Mark(found.start_offset, found.end_offset, insight, number, quote)
+        for number, insight in enumerate(insights)
+        for quote, found in enumerate(insight.examples)
+    ]
+    return sorted(marks, key=lambda mark: (mark.start, mark.end, mark.number, mark.quote))
+
+
+def talk_of(
+    transcript: TranscriptShown, insights: tuple[Insight, ...], *, page: str = "session"
+) -> dict[str, Any]:
+    """What the script draws: lines whose text is cut where a mark begins or ends, and the marks.
+
+    A piece names its marks by their place in the list; without marks it names none.
+    """
+    marks = marks_of(insights)
     lines, offset = [], 0
     for segment in transcript.segments:
-        end = offset + len(segment.text)
         lines.append(
             {
                 "time": ("≈ " if segment.estimated else "") + length(segment.start),
-                "estimated": segment.estimated,
-                "suspect": segment.suspect,
                 "parts": _parts(segment.text, offset, marks),
+                **({"estimated": True} if segment.estimated else {}),
+                **({"suspect": True} if segment.suspect else {}),
             }
         )
-        offset = end + 1
-    return lines
+        offset += len(segment.text) + 1
+    return {
+        "height": HEIGHT,
+        "lines": lines,
+        "marks": [
+            {
+                "insight": str(mark.insight.id),
+                "name": _name(mark.insight),
+                "card": card_key(page, mark.number),
+                "quote": quote_key(page, mark.number, mark.quote),
+            }
+            for mark in marks
+        ],
+    }
 
 
-def _parts(text: str, offset: int, marks: list[tuple[int, int, str]]) -> list[dict[str, str]]:
-    """A segment's text in pieces; where marks overlap, the first one wins."""
-    parts, cursor = [], 0
-    for begin, end, pattern in marks:
-        first = max(begin - offset, cursor)
-        last = min(end - offset, len(text))
-        if first >= last:
-            continue
-        if first > cursor:
-            parts.append({"text": text[cursor:first], "mark": ""})
-        parts.append({"text": text[first:last], "mark": pattern})
-        cursor = last
-    parts.append({"text": text[cursor:], "mark": ""})
-    return parts
+def point_of(
+    hand: Hand, transcript: TranscriptShown | None, insights: tuple[Insight, ...]
+) -> dict[str, Any]:
+    """What is in hand as the script counts: in UTF-16 units, marks by their place in the list."""
+    place = hand.place
+    if place is None or transcript is None:
+        start = end = mark = None
+    else:
+        start, end = (_units(transcript.text[:offset]) for offset in place)
+        found = [
+            number
+            for number, each in enumerate(marks_of(insights))
+            if each.insight.id == hand.insight and (each.start, each.end) == place
+        ]
+        mark = found[0] if found else None
+    return {
+        "insight": str(hand.insight) if hand.insight else None,
+        "mark": mark,
+        "start": start,
+        "end": end,
+        "turn": hand.turn,
+    }
+
+
+def card_key(page: str, insight: int) -> str:
+    """The key of an insight's card in the feedback, by which the talk finds it."""
+    return f"{page}_insight_{insight}"
+
+
+def quote_key(page: str, insight: int, quote: int) -> str:
+    """The key of a quote's button in the feedback, by which the talk leads back to it."""
+    return f"{page}_quote_{insight}_{quote}"
+
+
+def _name(insight: Insight) -> str:
+    severity = SEVERITY_WORDS.get(insight.severity, insight.severity)
+    return f"{insight.pattern} ({severity})"
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _parts(text: str, offset: int, marks: list[Mark]) -> list[dict[str, Any]]:
+    """A segment's text, cut at every edge of a mark that touches it."""
+    touching = [
+        (number, max(mark.start - offset, 0), min(mark.end - offset, len(text)))
+        for number, mark in enumerate(marks)
+        if mark.start < offset + len(text) and mark.end > offset
+    ]
+    edges = sorted({0, len(text), *(edge for _, *both in touching for edge in both)})
+    parts: list[dict[str, Any]] = []
+    for first, last in pairwise(edges):
+        over = [number for number, begin, end in touching if begin <= first and last <= end]
+        parts.append({"text": text[first:last], **({"marks": over} if over else {})})
+    return parts or [{"text": ""}]

@@ -1,60 +1,74 @@
-"""One session: live while it moves, then transcript, feedback, metrics, runs and events."""
+"""One session: live while it moves, then transcript, feedback, metrics, runs, events and audit."""
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 import streamlit as st
 
-from dashboard.access import require, viewer
+from dashboard.access import viewer
+from dashboard.components.audit_entries import draw_entries
 from dashboard.components.exports import draw_exports
-from dashboard.components.failure import draw_error, draw_failure
-from dashboard.components.feedback import draw_dropped, draw_insights, draw_summary
-from dashboard.components.measures import draw_measures
-from dashboard.components.timeline import draw_runs, draw_timeline
-from dashboard.components.transcript import draw_transcript
-from dashboard.links import LEARNER_PAGE, SESSIONS_PAGE, LearnerLink, SessionLink
-from dashboard.services import services
-from dashboard.wording import (
-    ago,
-    engine_text,
-    exact,
-    is_moving,
-    length,
-    plain,
-    status_text,
+from dashboard.components.failure import draw_failure
+from dashboard.components.feedback import (
+    draw_dropped,
+    draw_insights,
+    draw_strengths,
+    draw_summary,
 )
-from pipeline import intake, review
-from pipeline.errors import NotFound, RostrumError
-from pipeline.session import SessionDetail, SessionRow
+from dashboard.components.measures import draw_measures
+from dashboard.components.place import in_hand, jump_to, take
+from dashboard.components.run_comparison import draw_comparison
+from dashboard.components.session_header import audio_clock, draw_facts, draw_stages
+from dashboard.components.talk_charts import draw_pace, draw_pauses
+from dashboard.components.timeline import draw_runs, draw_timeline
+from dashboard.components.transcript import draw_place, draw_transcript
+from dashboard.links import SESSIONS_PAGE, SessionLink
+from dashboard.services import services
+from dashboard.session_actions import DELETED, ask_current, draw_actions, draw_problem, is_busy
+from dashboard.session_gone import draw_gone, remember_open
+from dashboard.session_keys import draw_bar
+from dashboard.wording import is_moving, plain, status_text
+from pipeline import audit_trail, review
+from pipeline.comparison import compare
+from pipeline.errors import NotFound
+from pipeline.session import Example, Insight, Moment, SessionDetail, SessionRow
 from pipeline.staff import Role
-from pipeline.status import Scope, Status
+from pipeline.status import Outcome
 
+PAGE = "session"
 POLL_SECONDS = 1
-PROBLEM = "session_problem"
-DELETED = "session_deleted"
 
 
 def page() -> None:
     """Draw the session that the address bar names."""
     if st.session_state.pop(DELETED, False):
         st.switch_page(SESSIONS_PAGE)
-    st.page_link(SESSIONS_PAGE, label="All sessions", icon=":material/arrow_back:")
     link = SessionLink.read()
     if link is None:
+        st.page_link(SESSIONS_PAGE, label="All sessions", icon=":material/arrow_back:")
         st.warning(
             "This link names no session. Pick one from the list.", icon=":material/link_off:"
         )
         return
+    draw_bar(link, review.neighbours(services(), link.session_id))
     try:
         detail = review.session_detail(services(), link.session_id, staff=viewer())
     except NotFound:
-        st.warning("There is no such session; it may have been deleted.", icon=":material/delete:")
+        draw_gone(link.session_id)
         return
+    remember_open(link.session_id)
     _draw_header(detail)
-    _draw_problem()
-    _draw_actions(detail)
-    _draw_body(detail)
+    draw_problem()
+    draw_actions(detail)
+    _draw_talk_and_feedback(detail)
+    if detail.summary is not None:
+        _draw_figures(detail)
+    _draw_runs(detail)
+    st.subheader("Timeline")
+    draw_timeline(detail.events)
+    _draw_audit(detail.row.id)
 
 
 def _draw_header(detail: SessionDetail) -> None:
@@ -63,49 +77,22 @@ def _draw_header(detail: SessionDetail) -> None:
     _draw_live(row)
     if row.error:
         draw_failure(row.error)
-    learner, created, long, words, run = st.columns([2, 2, 1, 1, 3])
-    with learner:
-        st.caption("Learner")
-        st.page_link(
-            LEARNER_PAGE, label=plain(row.user_id), query_params=LearnerLink(row.user_id).query
-        )
-    _fact(created, "Created", ago(row.created_at), help_text=exact(row.created_at))
-    _fact(long, "Length", length(row.duration_seconds) or "–")
-    _fact(words, "Words", "–" if row.word_count is None else str(row.word_count))
-    newest = detail.runs[-1] if detail.runs else None
-    model = engine_text(newest.model) if newest and newest.model else "–"
-    prompt = newest.prompt_version if newest and newest.prompt_version else "–"
-    _fact(run, "Analysed by, prompt", f"{model}, {prompt}")
-    st.caption(f":material/lock: {plain(_privacy(row))}")
-
-
-def _fact(
-    column: st.delta_generator.DeltaGenerator, name: str, value: str, help_text: str | None = None
-) -> None:
-    with column:
-        st.caption(name)
-        st.markdown(plain(value), help=help_text)
-
-
-def _privacy(row: SessionRow) -> str:
-    """Where the recording is, and why."""
-    if row.audio_deleted_at:
-        return f"Audio deleted {ago(row.audio_deleted_at)} ({exact(row.audio_deleted_at)})."
-    if not row.audio_held:
-        return "No audio was uploaded."
-    if row.status is Status.FAILED and not is_moving(row):
-        hours = services().settings.audio_retention_hours
-        return f"Audio held for a re-run; it is deleted {hours} h after the failure."
-    return f"Audio held since {ago(row.created_at)}; deleted once it is transcribed."
+    draw_facts(detail)
+    draw_stages(detail, now=services().now())
+    hours = services().settings.audio_retention_hours
+    st.caption(f":material/lock: {plain(audio_clock(detail, retention_hours=hours))}")
 
 
 def _draw_live(row: SessionRow) -> None:
     """Status, and while it moves a poll that ends in one full redraw."""
-    moving = is_moving(row) or _has_waiting_run(row)
+    moving = is_moving(row) or is_busy(row)
 
     @st.fragment(run_every=POLL_SECONDS if moving else None)
     def live() -> None:
-        now = review.session_row(services(), row.id)
+        try:
+            now = review.session_row(services(), row.id)
+        except NotFound:
+            st.rerun()
         st.subheader(plain(status_text(now)))
         if (now.status, now.stage, now.attempts) != (row.status, row.stage, row.attempts):
             st.rerun()
@@ -113,107 +100,82 @@ def _draw_live(row: SessionRow) -> None:
     live()
 
 
-def _has_waiting_run(row: SessionRow) -> bool:
-    return row.attempts == 0 and row.status is not Status.CREATED
+def _draw_talk_and_feedback(detail: SessionDetail) -> None:
+    session_id = detail.row.id
+    hand = in_hand(PAGE, session_id)
 
+    def show(insight: Insight | None, quote: Example) -> None:
+        of = insight.id if insight else None
+        jump_to(PAGE, session_id, of, quote.start_offset, quote.end_offset)
 
-def _draw_problem() -> None:
-    problem: RostrumError | None = st.session_state.pop(PROBLEM, None)
-    if problem is not None:
-        draw_error(problem)
-
-
-def _draw_actions(detail: SessionDetail) -> None:
-    looking = viewer()
-    if not looking.may(Role.QA):
-        return
-    row = detail.row
-    busy = row.status is Status.PROCESSING or _has_waiting_run(row)
-    again, whole, delete, _ = st.columns([2, 2, 2, 3])
-    again.button(
-        "Analyse again",
-        key="session_rerun_analysis",
-        icon=":material/refresh:",
-        disabled=busy or detail.transcript is None,
-        help="It is being processed." if busy else "Keeps the transcript, asks for new feedback.",
-        on_click=_rerun,
-        args=(row.id, Scope.ANALYSIS),
-    )
-    whole.button(
-        "Process whole again",
-        key="session_rerun_full",
-        icon=":material/replay:",
-        disabled=busy or not row.audio_held,
-        help=None if row.audio_held else "The audio was deleted, as promised to learners.",
-        on_click=_rerun,
-        args=(row.id, Scope.FULL),
-    )
-    if looking.may(Role.ADMIN) and delete.button(
-        "Delete", key="session_delete", icon=":material/delete:"
-    ):
-        _confirm_delete(row.id)
-
-
-def _rerun(session_id: UUID, scope: Scope) -> None:
-    asker = require(Role.QA)
-    try:
-        intake.rerun(services(), session_id, scope=scope, staff=asker)
-    except RostrumError as error:
-        st.session_state[PROBLEM] = error
-
-
-@st.dialog("Delete this session?")
-def _confirm_delete(session_id: UUID) -> None:
-    st.markdown(
-        "Transcript, feedback, events and any audio are deleted for good, and the learner's "
-        "profile is derived anew without this talk."
-    )
-    st.button(
-        "Delete for good",
-        key="session_delete_sure",
-        type="primary",
-        on_click=_delete,
-        args=(session_id,),
-    )
-    if DELETED in st.session_state or PROBLEM in st.session_state:
-        st.rerun()
-
-
-def _delete(session_id: UUID) -> None:
-    asker = require(Role.ADMIN)
-    try:
-        intake.delete_session(services(), session_id, staff=asker)
-    except RostrumError as error:
-        st.session_state[PROBLEM] = error
-    else:
-        st.session_state[DELETED] = True
-
-
-def _draw_body(detail: SessionDetail) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Transcript")
         if detail.transcript:
-            draw_transcript(detail.transcript, detail.insights, asked=detail.row.language)
+            draw_transcript(
+                detail.transcript,
+                detail.insights,
+                asked=detail.row.language,
+                on_pick=partial(take, PAGE, session_id),
+            )
         else:
             st.caption("There is no transcript yet.")
+        draw_place(hand, detail.transcript, detail.insights)
     with right:
         st.subheader("Feedback")
         if detail.summary is None:
             st.caption("There is no feedback yet.")
-        else:
-            draw_summary(detail)
-            draw_insights(detail.insights)
-            draw_dropped(detail.dropped)
-    if detail.summary is not None:
-        st.subheader("Metrics")
-        draw_measures(detail)
-        st.subheader("Export")
-        draw_exports(detail.row.id)
+            return
+        draw_summary(detail)
+        draw_insights(detail.insights, hand=hand, on_quote=show)
+        draw_strengths(detail.strengths, on_quote=show)
+        draw_dropped(detail.dropped)
+
+
+def _draw_figures(detail: SessionDetail) -> None:
+    def show(moment: Moment) -> None:
+        jump_to(PAGE, detail.row.id, None, moment.start_offset, moment.end_offset)
+
+    st.subheader("Metrics")
+    draw_measures(detail, on_moment=show)
+    pace, pauses = st.columns(2, gap="large")
+    with pace:
+        draw_pace(detail.metrics)
+    if detail.transcript:
+        with pauses:
+            draw_pauses(detail.transcript.silences, detail.transcript.duration_seconds)
+    st.subheader("Export")
+    draw_exports(detail.row.id)
+
+
+def _draw_runs(detail: SessionDetail) -> None:
     st.subheader("Runs")
-    draw_runs(detail.runs)
-    st.subheader("Timeline")
-    draw_timeline(detail.events)
+    draw_runs(detail.runs, shown=detail.result_run_id)
+    completed = {run.number: run for run in detail.runs if run.outcome is Outcome.COMPLETED}
+    if len(completed) < 2 or not st.toggle("Compare two runs", key="session_compare"):  # noqa: PLR2004 - two are compared
+        return
+    numbers = list(completed)
+    one, other = st.columns(2)
+    first = one.selectbox("Run", numbers, index=len(numbers) - 2, key="session_compare_first")
+    second = other.selectbox(
+        "With run", numbers, index=len(numbers) - 1, key="session_compare_second"
+    )
+    found = compare(services(), detail.row.id, completed[first].id, completed[second].id)
+    may_choose = viewer().may(Role.QA) and not is_busy(detail.row)
+    draw_comparison(
+        found,
+        shown=detail.result_run_id,
+        on_current=partial(ask_current, detail.row.id) if may_choose else None,
+    )
+
+
+def _draw_audit(session_id: UUID) -> None:
+    """Who of the staff did what, for admins."""
+    looking = viewer()
+    if not looking.may(Role.ADMIN):
+        return
+    st.subheader("Audit")
+    draw_entries(audit_trail.of_session(services(), looking, session_id), with_session=False)
 
 
 page()

@@ -26,9 +26,11 @@ from pipeline.progress import follow_ups, trends
 from pipeline.session import (
     Event,
     Failure,
+    Neighbours,
     PatternStanding,
     Profile,
     RunRecord,
+    RunResults,
     SessionDetail,
     SessionRow,
     StrengthShown,
@@ -161,6 +163,7 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
     shown = db.get(StoredAnalysis, found.result_run_id) if found.result_run_id else None
     return SessionDetail(
         row=_row(found),
+        result_run_id=found.result_run_id,
         transcript=_transcript(db, found),
         summary=shown.summary if shown else None,
         focus_next=shown.focus_next if shown else None,
@@ -176,6 +179,28 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         metrics_note=shown.metrics_note if shown else None,
         runs=_runs(db, session_id),
         events=_events(db, session_id),
+    )
+
+
+def neighbours(db: Session, session_id: UUID) -> Neighbours:
+    """The sessions created just after and just before this one."""
+    newer = select(S.id).where(S.id > session_id).order_by(S.id).limit(1)
+    older = select(S.id).where(S.id < session_id).order_by(S.id.desc()).limit(1)
+    return Neighbours(newer=db.scalar(newer), older=db.scalar(older))
+
+
+def run_results(db: Session, session_id: UUID, run_id: UUID) -> RunResults | None:
+    """What a run of this session found; None: there is no such run, or it found nothing."""
+    run = next((run for run in _runs(db, session_id) if run.id == run_id), None)
+    if run is None or run.outcome is not Outcome.COMPLETED:
+        return None
+    analysis = db.get_one(StoredAnalysis, run_id)
+    return RunResults(
+        run=run,
+        summary=analysis.summary,
+        focus_next=analysis.focus_next,
+        insights=_insights(db, run_id),
+        metrics=_metrics(db, run_id),
     )
 
 

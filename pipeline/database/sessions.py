@@ -191,6 +191,11 @@ def find_run(db: Session, run_id: UUID) -> Run | None:
     return db.get(Run, run_id)
 
 
+def show_run(db: Session, session_id: UUID, run_id: UUID) -> None:
+    """Make a completed run's results those that are shown."""
+    db.execute(update(S).where(S.id == session_id).values(result_run_id=run_id))
+
+
 def end_run(db: Session, run_id: UUID, *, outcome: str, now: datetime) -> None:
     """Close a run that no delivery will close."""
     db.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.wording import length
+from dashboard.components.measures import moment_text
 from tests.dashboard.screen import Open, words
 from tests.pipeline.test_profile import CLEAN
 from tests.talks import verbose_json
@@ -25,12 +25,11 @@ def test_measures_show_their_band_and_lead_to_their_places(world: World, screen:
     assert bands["Pace"].endswith("120–160")
     assert bands["Fillers per minute"].endswith("(up to 5)")
 
-    page.selectbox(key="measures_moments_of").select("Fillers per minute").run()
+    page.selectbox(key="session_moments_of").select("Fillers per minute").run()
 
     assert not page.exception
     fillers = next(m for m in world.detail(session_id).metrics if m.name == "fillers_per_minute")
-    for moment in fillers.moments:
-        assert f"{length(moment.start)} “{moment.text}”" in words(page)
+    assert page.pills[0].options == [moment_text(moment) for moment in fillers.moments]
 
 
 def test_the_next_session_and_the_learner_show_what_became_of_the_focus(
