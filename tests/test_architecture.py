@@ -39,6 +39,7 @@ ORDER = (
     "focus",
     "progress",
     "session",
+    "standing",
     "criteria",
     "audit_entry",
     "report",
@@ -63,6 +64,8 @@ ORDER = (
     "schedule",
     "health",
     "review",
+    "learner",
+    "precheck",
     "audit_trail",
 )
 
