@@ -54,7 +54,7 @@ class LearnerLink:
     def read(cls) -> LearnerLink | None:
         """The link in the address bar."""
         user_id = st.query_params.get("id", "").strip()
-        return cls(user_id) if user_id and _is_plain(user_id) else None
+        return cls(user_id) if user_id and is_plain(user_id) else None
 
     @property
     def query(self) -> dict[str, str]:
@@ -136,8 +136,9 @@ def _read(name: str, parse: Callable[[str], _Read]) -> _Read | None:
 
 def _plain_or_none(name: str) -> str | None:
     value = st.query_params.get(name, "").strip()
-    return value if value and _is_plain(value) else None
+    return value if value and is_plain(value) else None
 
 
-def _is_plain(value: str) -> bool:
+def is_plain(value: str) -> bool:
+    """Whether people can read it and our tables hold it."""
     return len(value) <= LONGEST and value.isprintable()
