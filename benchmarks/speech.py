@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from local.postgres import running_postgres
 from pipeline.database import engine as engines
-from pipeline.database import profiles, reading
+from pipeline.database import learners, profiles, reading
 from pipeline.database.engine import transaction
+from pipeline.learner import MOST_EVIDENCE, MOST_SESSIONS
 from pipeline.speech.metrics import measure
 from tests.folders import open_folder
 from tests.talks import long_talk
@@ -77,7 +78,16 @@ def main() -> None:
                 reading.profile(db, "learner-0")
 
         timed(f"profile of a learner with {SESSIONS} sessions, derived and committed", 50, refresh)
+
+        def look() -> None:
+            with transaction(engine) as db:
+                learners.standing(
+                    db, "learner-0", newest=reading.TREND_SESSIONS, sessions=MOST_SESSIONS
+                )
+                learners.evidence(db, "learner-0", "grammar.pattern_7", most=MOST_EVIDENCE)
+
         timed("the same profile read, with focuses and trends", 50, read)
+        timed("all statements of that learner's page, with the quotes of a pattern", 100, look)
         engine.dispose()
 
 

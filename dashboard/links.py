@@ -228,7 +228,7 @@ def _share(percent: str | None) -> float | None:
 
 
 def _plain_or_none(value: str) -> str | None:
-    return value if value and _is_plain(value) else None
+    return value if value and is_plain(value) else None
 
 
 def _one_of(values: Iterable[str]) -> Callable[[str], str | None]:
@@ -274,5 +274,6 @@ _FILTERS: Mapping[str, Callable[[str], str | None]] = {
 """Name in the address bar → the value as it is understood, or None: left out."""
 
 
-def _is_plain(value: str) -> bool:
+def is_plain(value: str) -> bool:
+    """Whether people can read it and our tables hold it."""
     return len(value) <= LONGEST and value.isprintable()

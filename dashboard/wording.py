@@ -34,15 +34,22 @@ STAGES = {
 }
 SEVERITY_WORDS = {"high": "▲ High", "medium": "◆ Medium", "low": "▽ Low"}
 RULES_MODEL = "rostrum-rules"
-_ADDRESS = re.compile(r"(https?:|www)(?=[/.])", re.IGNORECASE)
+JOINER = "\u2060"
+"""Shows nothing and breaks no line."""
+_LINKED = re.compile(r"(?<=@)|(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
     """Text that Streamlit's Markdown leaves as it is: what is said in a talk is never markup.
 
-    Addresses become links there, escaped or not: a word joiner, which nobody sees, prevents it.
+    Addresses become links there though every mark is escaped; a `JOINER` within keeps them text.
     """
-    return markdown.plain(_ADDRESS.sub("\\1\u2060", text))
+    return markdown.plain(_LINKED.sub(JOINER, text))
+
+
+def typed(text: str) -> str:
+    """What a person typed, or copied from our own pages."""
+    return text.replace(JOINER, "").strip()
 
 
 class Standing(Protocol):

@@ -27,6 +27,7 @@ from pipeline.errors import (
     AudioMissing,
     AudioTooLarge,
     DatabaseUnavailable,
+    EmptyAudio,
     NotFound,
     StorageUnavailable,
     TranscriptMissing,
@@ -113,6 +114,7 @@ class _Recording:
     content_type: str
     size_bytes: int
     duration: float
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +135,32 @@ class _Arrival:
 
 
 def _inspected(services: Services, audio: BinaryIO) -> _Recording:
-    size_bytes = audio.seek(0, SEEK_END)
-    audio.seek(0)
-    refuse_large(services, size_bytes)
+    size_bytes = measured_size(services, audio)
     found = recordings.probe(audio, max_seconds=services.settings.max_audio_minutes * 60)
     session_id = new_id()
     return _Recording(
-        session_id, audio_key(session_id), found.content_type, size_bytes, found.duration
+        session_id,
+        audio_key(session_id),
+        found.content_type,
+        size_bytes,
+        found.duration,
+        recordings.digest_of(audio),
     )
+
+
+def measured_size(services: Services, audio: BinaryIO) -> int:
+    """A recording's size in bytes; leaves the file at its beginning.
+
+    Raises:
+        EmptyAudio: no bytes.
+        AudioTooLarge: above the upload limit.
+    """
+    size_bytes = audio.seek(0, SEEK_END)
+    audio.seek(0)
+    if not size_bytes:
+        raise EmptyAudio
+    refuse_large(services, size_bytes)
+    return size_bytes
 
 
 def refuse_large(services: Services, size_bytes: int) -> None:
@@ -178,6 +198,7 @@ def _commit_upload(
                 "audio_content_type": recording.content_type,
                 "audio_bytes": recording.size_bytes,
                 "duration_seconds": recording.duration,
+                "audio_digest": recording.digest,
             },
             actor=arrival.actor,
             now=now,

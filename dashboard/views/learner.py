@@ -1,117 +1,166 @@
-"""One learner: totals, patterns over their sessions, and the sessions themselves."""
+"""One learner: totals, patterns and what they rest on, trends, focuses, sessions; export, erase."""
 
 from __future__ import annotations
 
-import json
-from functools import partial
-
-import pandas as pd
 import streamlit as st
 
-from dashboard.access import renewed, viewer
-from dashboard.components.progress import draw_focuses, draw_trends
-from dashboard.links import SESSION_PAGE, LearnerLink, SessionLink
+from dashboard.access import viewer
+from dashboard.components.standing import (
+    draw_evidence,
+    draw_focuses,
+    draw_patterns,
+    draw_totals,
+)
+from dashboard.components.trend_charts import draw_trends
+from dashboard.learner_data import ERASED, PROBLEM, draw_data
+from dashboard.links import (
+    LEARNER_PAGE,
+    SESSION_PAGE,
+    SESSIONS_PAGE,
+    UPLOAD_PAGE,
+    LearnerLink,
+    SessionLink,
+    SessionsLink,
+)
 from dashboard.services import services
-from dashboard.wording import ago, plain, status_text
-from pipeline import review
+from dashboard.wording import ago, plain, status_text, typed
+from pipeline import learner
 from pipeline.errors import NotFound
-from pipeline.session import Profile
-from pipeline.staff import Staff
+from pipeline.learner import MOST_FOUND
+from pipeline.staff import Role, Staff
+from pipeline.standing import LearnerStanding
 
-TREND_FROM = 3
-MOST_SESSIONS = 20
+SHOWN = "learner_shown"
+SEARCH = "learner_search"
 
 
 def page() -> None:
-    """Draw the learner that the address bar names."""
+    """Draw the learner that the address bar names, or a choice of learners."""
     st.title("Learner")
     link = LearnerLink.read()
-    st.text_input("Learner id", link.user_id if link else "", key="learner_id", on_change=_look_up)
+    erased = st.session_state.pop(ERASED, None)
+    if erased is not None:
+        st.success(f"Everything held on {plain(erased)} is erased.", icon=":material/check:")
+        link = None
+    elif link is None and st.query_params.get("id"):
+        st.warning("This link names no learner. Pick one.", icon=":material/link_off:")
+    _draw_search(link)
     if link is None:
-        st.info("Name a learner to see their patterns.", icon=":material/person_search:")
         return
     try:
-        profile = review.profile(services(), link.user_id)
+        standing = learner.standing(services(), link.user_id)
     except NotFound:
-        st.warning("There is no such learner.", icon=":material/person_off:")
-        return
-    _draw_totals(profile)
-    _draw_patterns(profile)
-    draw_focuses(profile)
-    draw_trends(profile)
-    _draw_sessions(link.user_id)
-    _draw_export(link.user_id, viewer())
-
-
-def _look_up() -> None:
-    user_id = st.session_state["learner_id"].strip()
-    st.query_params.from_dict({"id": user_id} if user_id else {})
-
-
-def _draw_totals(profile: Profile) -> None:
-    sessions, minutes, words = st.columns(3)
-    sessions.metric("Completed sessions", profile.sessions_total)
-    minutes.metric("Minutes spoken", f"{profile.minutes_total:.1f}")
-    words.metric("Words", profile.words_total)
-
-
-def _draw_patterns(profile: Profile) -> None:
-    st.subheader("Patterns")
-    if not profile.patterns:
-        st.markdown("No pattern was found in this learner's talks yet.")
-        return
-    patterns = profile.patterns
-    table = pd.DataFrame(
-        {
-            "Pattern": [pattern.pattern for pattern in patterns],
-            "Key": [pattern.pattern_key for pattern in patterns],
-            "Seen in": [f"{p.sessions_seen} of {p.sessions_total}" for p in patterns],
-            "Occurrences": [pattern.occurrences for pattern in patterns],
-            "Per 1,000 words": [pattern.rate_per_1000_words for pattern in patterns],
-            "Last severity": [pattern.last_severity for pattern in patterns],
-            "Trend": [pattern.trend or "" for pattern in patterns],
-            "First seen": [ago(pattern.first_seen_at) for pattern in patterns],
-            "Last seen": [ago(pattern.last_seen_at) for pattern in patterns],
-        }
-    )
-    st.dataframe(
-        table,
-        hide_index=True,
-        key="patterns",
-        column_config={"Per 1,000 words": st.column_config.NumberColumn(format="%.1f")},
-    )
-    if profile.sessions_total < TREND_FROM:
-        st.caption(
-            f"Trends are said from {TREND_FROM} completed sessions on; "
-            f"there are {profile.sessions_total}."
+        st.session_state.pop(PROBLEM, None)
+        st.warning(
+            "There is no such learner; they may have been erased.", icon=":material/person_off:"
         )
+        return
+    _draw_standing(standing, viewer())
 
 
-def _draw_sessions(user_id: str) -> None:
+def _draw_search(link: LearnerLink | None) -> None:
+    """A field for the beginning of an id; without a learner those heard last are offered."""
+    state = st.session_state
+    here = link.user_id if link else None
+    if state.get(SHOWN) != here:
+        # Somebody came here by a link: what was searched for is found.
+        state[SHOWN], state[SEARCH] = here, ""
+    sought = typed(
+        st.text_input(
+            "Find a learner",
+            key=SEARCH,
+            max_chars=200,
+            placeholder="How the id begins",
+            icon=":material/person_search:",
+        )
+    )
+    if (sought or here is None) and sought != here:
+        _draw_found(sought)
+
+
+def _draw_found(sought: str) -> None:
+    found = learner.find(services(), sought)
+    if sought in {one.user_id for one in found}:
+        st.switch_page(LEARNER_PAGE, query_params=LearnerLink(sought).query)
+    if found and not sought:
+        st.caption("Heard most recently:")
+    for one in found[:MOST_FOUND]:
+        heard = f"last session {ago(one.last_session_at)}" if one.last_session_at else "no session"
+        st.page_link(
+            LEARNER_PAGE,
+            label=f"{plain(one.user_id)} · {heard}",
+            icon=":material/person:",
+            query_params=LearnerLink(one.user_id).query,
+        )
+    if len(found) > MOST_FOUND:
+        st.caption(f"These are the first {MOST_FOUND}. Type more of the id to see others.")
+    if not found:
+        _draw_nobody(sought)
+
+
+def _draw_nobody(sought: str) -> None:
+    if sought:
+        st.info("No learner's id begins so.", icon=":material/search_off:")
+        return
+    st.info("No learner yet: the first recording makes one.", icon=":material/person_add:")
+    if viewer().may(Role.QA):
+        st.page_link(UPLOAD_PAGE, label="Upload a recording", icon=":material/upload:")
+
+
+def _draw_standing(standing: LearnerStanding, looking: Staff) -> None:
+    user_id = standing.profile.user_id
+    st.header(plain(user_id))
+    draw_totals(standing.profile)
+    st.subheader("Patterns")
+    if standing.patterns:
+        draw_patterns(standing)
+        _draw_evidence(standing, looking)
+    elif standing.profile.sessions_total:
+        st.markdown("No pattern was found in this learner's talks yet.")
+    else:
+        st.caption("There is no completed session yet: patterns and figures come with the first.")
+    if standing.profile.trends:
+        st.subheader("Metrics")
+        draw_trends(standing.profile.trends)
+    if standing.focuses:
+        st.subheader("Focus")
+        draw_focuses(standing.focuses)
+    _draw_sessions(standing)
+    draw_data(standing, looking)
+
+
+def _draw_evidence(standing: LearnerStanding, looking: Staff) -> None:
+    names = {course.standing.pattern_key: course.standing.pattern for course in standing.patterns}
+    chosen = st.selectbox(
+        "What shows it",
+        list(names),
+        index=None,
+        format_func=lambda key: names.get(key, key),
+        placeholder="Choose a pattern to see its newest quotes",
+        key="learner_evidence",
+    )
+    if chosen in names:
+        user_id = standing.profile.user_id
+        draw_evidence(learner.evidence(services(), user_id, chosen, staff=looking))
+
+
+def _draw_sessions(standing: LearnerStanding) -> None:
     st.subheader("Sessions")
-    found = review.list_sessions(services(), user_id=user_id, limit=MOST_SESSIONS)
-    for row in found.sessions:
+    for row in standing.sessions:
         st.page_link(
             SESSION_PAGE,
             label=f"{plain(row.title or 'Untitled')} · {status_text(row)} · {ago(row.created_at)}",
             query_params=SessionLink(row.id).query,
         )
-
-
-def _draw_export(user_id: str, looking: Staff) -> None:
-    st.download_button(
-        "Export everything held on this learner",
-        data=partial(_export, looking, user_id),
-        file_name="learner-export.json",
-        mime="application/json",
-        key="learner_export",
-        icon=":material/download:",
+    if not standing.sessions:
+        st.caption("There is none: all were deleted.")
+        return
+    st.page_link(
+        SESSIONS_PAGE,
+        label=f"All {standing.sessions_held} in the list",
+        icon=":material/list:",
+        query_params=SessionsLink.of({"learner": standing.profile.user_id}).query,
     )
-
-
-def _export(looking: Staff, user_id: str) -> str:
-    """Made when it is asked for, which may be long after the page was drawn."""
-    return json.dumps(review.export_learner(services(), user_id, staff=renewed(looking)), indent=2)
 
 
 page()

@@ -25,6 +25,11 @@ PRICES = {
     "claude-haiku-5-5": Price(Decimal("0.10"), Decimal("0.50"), most_read=100_000),
     "claude-haiku-4-5": Price(Decimal("1.00"), Decimal("5.00")),
 }
+PER_MINUTE = {
+    "whisper-1": Decimal("0.006"),
+    "gpt-transcribe": Decimal("0.0045"),
+}
+"""US dollars per minute of audio: list prices of speech-to-text models."""
 # Prompt caching, relative to the price of reading (Anthropic's documented factors).
 CACHE_WRITE_FACTOR = Decimal("1.25")
 CACHE_READ_FACTOR = Decimal("0.10")

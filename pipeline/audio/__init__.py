@@ -6,7 +6,8 @@ in a bounded child process, so that hostile media can cost only that child.
 
 from __future__ import annotations
 
-from pipeline.audio.decoder import cut, normalise, probe
+from pipeline.audio.decoder import cut, normalise, probe, survey
+from pipeline.audio.digest import digest_of
 from pipeline.audio.parts import Part, plan
 from pipeline.decoding.recording import (
     BIT_RATE,
@@ -17,6 +18,7 @@ from pipeline.decoding.recording import (
     Lull,
     Normalised,
     Probe,
+    Survey,
 )
 
 __all__ = [
@@ -29,8 +31,11 @@ __all__ = [
     "Normalised",
     "Part",
     "Probe",
+    "Survey",
     "cut",
+    "digest_of",
     "normalise",
     "plan",
     "probe",
+    "survey",
 ]

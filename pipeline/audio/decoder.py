@@ -25,7 +25,15 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.audio.parts import Part
 from pipeline.decoding.child import READY
 from pipeline.decoding.confinement import Bounds
-from pipeline.decoding.recording import BIT_RATE, Cut, Measured, Normalised, Probe, Refusal
+from pipeline.decoding.recording import (
+    BIT_RATE,
+    Cut,
+    Measured,
+    Normalised,
+    Probe,
+    Refusal,
+    Survey,
+)
 from pipeline.errors import AudioTooLong, EmptyAudio, RostrumError, UnsupportedAudio
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +68,26 @@ def probe(audio: BinaryIO | Path, *, max_seconds: float) -> Probe:
     bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES)
     with _descriptor_of(audio) as source, _probes:
         return ask(Probe, "probe", source, bounds=bounds, max_seconds=max_seconds)
+
+
+def survey(audio: BinaryIO, *, max_seconds: float, decoded_seconds: float) -> Survey:
+    """As `probe`, and the share of silence where it is no longer than `decoded_seconds`.
+
+    Raises:
+        EmptyAudio, UnsupportedAudio, AudioTooLong: as `probe`.
+    """
+    bounds = Bounds(
+        MEMORY_BYTES, PROBE_SECONDS + int(decoded_seconds / SLOWEST_SPEED), ANSWER_BYTES
+    )
+    with _descriptor_of(audio) as source, _probes:
+        return ask(
+            Survey,
+            "survey",
+            source,
+            bounds=bounds,
+            max_seconds=max_seconds,
+            decoded_seconds=decoded_seconds,
+        )
 
 
 def normalise(source: Path, target: Path, *, max_seconds: float) -> Normalised:
@@ -124,7 +152,7 @@ def _descriptor_of(audio: BinaryIO | Path) -> Iterator[int]:
 
 def ask(
     kind: type[Answer],
-    job: Literal["probe", "normalise", "cut"],
+    job: Literal["probe", "survey", "normalise", "cut"],
     source: int,
     *,
     bounds: Bounds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from pipeline.database.models import (
 from pipeline.database.progress import spoken
 from pipeline.database.stored import from_json
 from pipeline.finding import Dropped, ProvenStrength
-from pipeline.focus import FollowUp
+from pipeline.focus import FollowUp, Spoken
 from pipeline.progress import follow_ups, trends
 from pipeline.session import (
     Event,
@@ -361,8 +362,12 @@ SELECT count(*) AS sessions, coalesce(sum(t.word_count), 0) AS words,
 
 def profile(db: Session, learner_id: str) -> Profile:
     """A learner's patterns, most widespread first."""
+    return profile_over(db, learner_id, spoken(db, learner_id, most=TREND_SESSIONS))
+
+
+def profile_over(db: Session, learner_id: str, recent: Sequence[Spoken]) -> Profile:
+    """The same, where the newest sessions are read already."""
     totals = db.execute(_TOTALS, {"learner": learner_id}).one()
-    recent = spoken(db, learner_id, most=TREND_SESSIONS)
     rows = db.scalars(
         select(PatternProfile)
         .where(PatternProfile.learner_id == learner_id)

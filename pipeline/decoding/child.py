@@ -36,12 +36,13 @@ def main() -> None:
     die_with(asked["parent"])
     for name in PYAV:
         import_module(name)
-    from pipeline.decoding import containers, cutting, normalising
+    from pipeline.decoding import containers, cutting, normalising, surveying
 
     confine(Bounds(**asked["bounds"]))
     _say(READY)
     jobs: dict[str, Callable[..., Any]] = {
         "probe": containers.probe,
+        "survey": surveying.survey,
         "normalise": normalising.normalise,
         "cut": cutting.cut,
     }

@@ -42,7 +42,7 @@ def normalise(source: int, target: int, *, max_seconds: float) -> Measured:
     samples = 0
     leveller = Leveller()
     with open_recording(source) as container, SpeechWriter(target) as speech:
-        for block in _blocks(frame.to_ndarray()[0] for frame in mono_frames(container)):
+        for block in blocks_of(frame.to_ndarray()[0] for frame in mono_frames(container)):
             samples += len(block)
             if samples > max_seconds * RATE:
                 raise Refused(Refusal.TOO_LONG)
@@ -56,7 +56,7 @@ def normalise(source: int, target: int, *, max_seconds: float) -> Measured:
     return Measured(duration, silences_in(heard, duration), lulls_in(heard))
 
 
-def _blocks(pieces: Iterable[Samples]) -> Iterator[Samples]:
+def blocks_of(pieces: Iterable[Samples]) -> Iterator[Samples]:
     """The same samples in blocks of one second; the last one is shorter."""
     held: list[Samples] = []
     size = 0

@@ -67,6 +67,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """What can be told of a recording before anyone pays for it."""
+
+    probe: Probe
+    silence_share: float | None
+    """0–1; None: too long to be decoded whole for this."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lull:
     """The quietest moment of a few seconds: the second-best place to cut."""
 

@@ -119,7 +119,6 @@ def test_a_file_is_uploaded_and_watched_until_it_is_completed(
     page.get_by_label("Title (optional)").fill("Bridges")
     page.get_by_label("Title (optional)").press("Tab")
     page.get_by_role("button", name="Upload 1 recording").click()
-    page.get_by_text("open its session").click()
 
     expect(page.get_by_role("heading", name="Bridges")).to_be_visible()
     expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
@@ -135,7 +134,6 @@ def test_a_recording_from_the_microphone_is_processed(stack: RunningStack, page:
     page.wait_for_timeout(5 * SECONDS)
     page.get_by_role("button", name=re.compile("Stop")).click()
     page.get_by_role("button", name="Upload 1 recording").click()
-    page.get_by_text("open its session").click()
 
     expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text("bridges").first).to_be_visible()

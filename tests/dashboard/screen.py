@@ -13,6 +13,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboard.services import services
+from dashboard.wording import JOINER
 from tests.world import World
 
 APP = Path(__file__).parent.parent.parent / "dashboard" / "main.py"
@@ -79,7 +80,7 @@ def account(email: str = "ann@example.com", /, **claims: Any) -> dict[str, Any]:
 
 
 def words(script: AppTest) -> str:
-    """All text of a page that a reader sees, without Markdown's escapes."""
+    """All text of a page that a reader sees, without Markdown's escapes and our joiners."""
     held = [
         *script.title,
         *script.header,
@@ -91,4 +92,4 @@ def words(script: AppTest) -> str:
         *script.error,
         *script.success,
     ]
-    return "\n".join(str(element.value) for element in held).replace("\\", "")
+    return "\n".join(str(element.value) for element in held).replace("\\", "").replace(JOINER, "")

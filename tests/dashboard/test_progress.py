@@ -1,4 +1,4 @@
-"""Measures, focus, trends and exports on the pages."""
+"""Measures, focus and exports on the session's page."""
 
 from __future__ import annotations
 
@@ -32,26 +32,11 @@ def test_measures_show_their_band_and_lead_to_their_places(world: World, screen:
     assert page.pills[0].options == [moment_text(moment) for moment in fillers.moments]
 
 
-def test_the_next_session_and_the_learner_show_what_became_of_the_focus(
-    world: World, screen: Open
-) -> None:
+def test_the_next_session_shows_what_became_of_the_focus(world: World, screen: Open) -> None:
     world.complete("ann")
     world.says(verbose_json(CLEAN))
     second = world.complete("ann")
 
-    for page in (screen("session", id=str(second)), screen("learner", id="ann")):
-        assert "Last focus: Filler words: " in words(page).replace("*", "")
-        assert "better than last time" in words(page)
-
-
-def test_trends_of_metrics_are_shown_from_three_sessions_on(world: World, screen: Open) -> None:
-    for _ in range(2):
-        world.complete("ann")
-    assert not [box for box in screen("learner", id="ann").selectbox if box.key == "learner_trend"]
-
-    world.complete("ann")
-    page = screen("learner", id="ann")
-    page.selectbox(key="learner_trend").select("Hedges").run()
-
-    assert not page.exception
-    assert "n = 3 sessions" in words(page)
+    page = screen("session", id=str(second))
+    assert "Last focus: Filler words: " in words(page).replace("*", "")
+    assert "better than last time" in words(page)

@@ -338,6 +338,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_include=["run_id", "severity"],
     )
+    op.create_index(
+        "ix_learners_id_prefix",
+        "learners",
+        ["id"],
+        unique=False,
+        postgresql_ops={"id": "text_pattern_ops"},
+    )
     op.add_column("sessions", sa.Column("audio_digest", sa.Text(), nullable=True))
     op.add_column(
         "sessions",
@@ -402,6 +409,11 @@ def downgrade() -> None:
     op.drop_column("sessions", "assigned_to")
     op.drop_column("sessions", "names")
     op.drop_column("sessions", "audio_digest")
+    op.drop_index(
+        "ix_learners_id_prefix",
+        table_name="learners",
+        postgresql_ops={"id": "text_pattern_ops"},
+    )
     op.drop_index(
         "ix_insights_pattern_key_session_id",
         table_name="insights",
