@@ -102,7 +102,7 @@ class Stack:
                 "Backend", *_backend(plan.ports.backend), grace_seconds=grace + EXIT_SECONDS
             )
             if with_dashboard:
-                self._begin("Dashboard", *_dashboard(plan.ports.dashboard))
+                self._begin("Dashboard", *dashboard_command(plan.ports.dashboard))
             self._wait("Backend", plan.ports.backend)
         if with_dashboard:
             with _timed("Dashboard", plan.ports.dashboard):
@@ -215,7 +215,8 @@ def _backend(port: int) -> list[str]:
     ]
 
 
-def _dashboard(port: int) -> list[str]:
+def dashboard_command(port: int) -> list[str]:
+    """How the dashboard is started, here and wherever it is looked at by itself."""
     return [
         sys.executable,
         "-m",

@@ -31,7 +31,7 @@ AT_ONCE = 1_000
 """Sessions that are held in memory before they are sent."""
 RERUNS = 0.12
 """Later analyses of a completed session, on average."""
-MANY, MANY_RERUNS = 10 * COHORT, 1.6
+MANY, MANY_RERUNS = 10 * COHORT, 1.9
 """From so many sessions on there are more, so that insights come to ten a session."""
 RECORDING = Path(__file__).parent.parent / "samples" / "sample.ogg"
 _LOCK = 0x5EED
@@ -154,6 +154,8 @@ class _Filling:
 
     def derive(self) -> None:
         """Lines of the list and profiles, by the statements that the pipeline uses."""
+        # Without it the planner takes the tables for empty, and reads them whole each time.
+        self._db.execute(text("ANALYZE"))
         for session_id in self._completed:
             summaries.refresh(self._db, session_id)
         for learner_id in sorted(self._learners):

@@ -1,0 +1,82 @@
+"""One Playwright and one seeded dashboard for all tests in a browser."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from local.objects import ObjectsServer
+from pipeline.services import Services
+from seeding.fill import fill
+from tests.dashboard.live import running_dashboard
+from tests.standins import QSTASH_TOKEN, StandIn
+from tests.world import NOWHERE, make_settings
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A dashboard over made-up sessions, and what lies behind it."""
+
+    url: str
+    services: Services
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """One for the package: two in one thread are refused, and one keeps others' loops away."""
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium without a microphone."""
+    started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="package")
+def seeded(
+    postgres_server: str,
+    template_database: str,
+    objects: ObjectsServer,
+    qstash_process: StandIn,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Seeded]:
+    """A dashboard with 20 learners and 400 sessions, in local mode; nothing processes them."""
+    name = f"seeded_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
+    settings = make_settings(
+        database_url=f"{postgres_server.rpartition('/')[0]}/{name}",
+        r2_endpoint_url=objects.endpoint_url,
+        r2_access_key_id=objects.access_key_id,
+        r2_secret_access_key=objects.secret_access_key,
+        r2_bucket_name=objects.bucket,
+        qstash_url=qstash_process.url,
+        qstash_token=QSTASH_TOKEN,
+        app_url=NOWHERE,
+    )
+    services = Services(settings)
+    fill(services)
+    log = tmp_path_factory.mktemp("dashboard") / "log"
+    with running_dashboard(settings, log) as live:
+        yield Seeded(live.url, services)
+    services.close()
