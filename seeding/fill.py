@@ -156,8 +156,7 @@ class _Filling:
         """Lines of the list and profiles, by the statements that the pipeline uses."""
         # Without it the planner takes the tables for empty, and reads them whole each time.
         self._db.execute(text("ANALYZE"))
-        for session_id in self._completed:
-            summaries.refresh(self._db, session_id)
+        summaries.refresh(self._db, *self._completed)
         for learner_id in sorted(self._learners):
             profiles.refresh(self._db, learner_id)
 

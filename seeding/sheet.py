@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Table
+from sqlalchemy import Column, DefaultClause, Table
 
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -26,6 +26,14 @@ def field(value: object) -> str:
     return str(value)
 
 
+def _default(column: Column[Any]) -> str:
+    """What the database would write: COPY names every column, so that it is not asked."""
+    usual = column.server_default
+    if not isinstance(usual, DefaultClause):
+        return field(None)
+    return str(getattr(usual.arg, "text", usual.arg)).strip("'")
+
+
 class Sheet:
     """The rows of one table. What many rows share is written once, by `rest`."""
 
@@ -36,12 +44,15 @@ class Sheet:
         self._others = tuple(
             c.name for c in self.table.columns if c.name not in made and c.name not in own
         )
+        self._usual = {name: _default(self.table.columns[name]) for name in self._others}
         self._lines: list[str] = []
         self.count = 0
 
     def rest(self, values: Mapping[str, object]) -> str:
-        """All columns but the rows' own ones; what is not named is null."""
-        return "\t".join(field(values.get(name)) for name in self._others)
+        """All columns but the rows' own ones; what is not named has its default, or is null."""
+        return "\t".join(
+            field(values[name]) if name in values else self._usual[name] for name in self._others
+        )
 
     def add(self, own: Iterable[object], rest: str) -> None:
         """A row: its own columns in their order, and what it shares."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class _Entry:
     actor: Staff
     action: AuditAction
     session_id: UUID | None = None
+    learner_id: str | None = None
     reason: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
@@ -192,6 +193,7 @@ class Desk:
                 role=int(entry.actor.role),
                 action=entry.action,
                 session_id=entry.session_id,
+                learner_id=entry.learner_id,
                 reason=entry.reason,
                 detail=dict(entry.detail),
             )
@@ -287,10 +289,10 @@ class Desk:
 
     def _sweep(self) -> None:
         """A day of sweeps. Their ids are below zero: older than any real one, and known as ours."""
-        nothing = SweepReport(0, 0, 0, 0, 0, 0, 0)
+        nothing = {kind.name: 0 for kind in fields(SweepReport)}
         for number in range(SWEEPS, 0, -1):
             at = self._until - timedelta(minutes=10 * number)
-            did = {**asdict(nothing), "audio_deleted": self._chance.choice((0, 0, 0, 1, 2))}
+            did = {**nothing, "audio_deleted": self._chance.choice((0, 0, 0, 1, 2))}
             seconds = self._chance.uniform(0.05, 0.6)
             self._book.sweeps.add_row(
                 id=-number, started_at=at, finished_at=at + timedelta(seconds=seconds), did=did
@@ -306,7 +308,7 @@ class Desk:
         reason: str | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        self._audit.append(_Entry(at, actor, action, life.id, reason, detail or {}))
+        self._audit.append(_Entry(at, actor, action, life.id, life.user_id, reason, detail or {}))
 
 
 def _golden_labels() -> dict[str, list[str]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from local.objects import ObjectsServer
 from pipeline.services import Services
 from seeding.fill import fill
+from tests.conftest import new_database
 from tests.dashboard.live import running_dashboard
 from tests.standins import QSTASH_TOKEN, StandIn
 from tests.world import NOWHERE, make_settings
@@ -61,11 +60,8 @@ def seeded(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Seeded]:
     """A dashboard with 20 learners and 400 sessions, in local mode; nothing processes them."""
-    name = f"seeded_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
     settings = make_settings(
-        database_url=f"{postgres_server.rpartition('/')[0]}/{name}",
+        database_url=new_database(postgres_server, template_database),
         r2_endpoint_url=objects.endpoint_url,
         r2_access_key_id=objects.access_key_id,
         r2_secret_access_key=objects.secret_access_key,
