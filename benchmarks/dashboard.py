@@ -31,17 +31,16 @@ from pipeline.services import Services
 from pipeline.status import Status
 from seeding.fill import fill
 from tests.conftest import migrate
-from tests.dashboard.live import LiveDashboard, running_dashboard
+from tests.dashboard.live import LiveDashboard, running_dashboard, settings_behind
 from tests.folders import open_folder
-from tests.standins import QSTASH_TOKEN, running_qstash
-from tests.world import NOWHERE, make_settings
+from tests.standins import running_qstash
 
 ROOT = Path(__file__).parent.parent
 ARTIFACT = ROOT / "test-artifacts" / "dashboard.json"
 SESSIONS = 100_000
 ROUNDS = 9
 PAINT_GOAL, QUERY_GOAL_MS, MEMORY_GOAL_MB = 1.0, 100.0, 400.0
-PEOPLE = 10
+PEOPLE, TURNS = 10, 5
 HOUR_SECONDS, TICK_SECONDS = 3600, 3
 
 
@@ -85,16 +84,7 @@ def surroundings(sessions: int, kept: Path | None) -> Iterator[Surroundings]:
         objects = enter(running_objects(folder / "objects"))
         queue = f"{url.rpartition('/')[0]}/postgres"
         qstash = enter(running_qstash(queue, folder / "qstash.log"))
-        settings = make_settings(
-            database_url=url,
-            r2_endpoint_url=objects.endpoint_url,
-            r2_access_key_id=objects.access_key_id,
-            r2_secret_access_key=objects.secret_access_key,
-            r2_bucket_name=objects.bucket,
-            qstash_url=qstash.url,
-            qstash_token=QSTASH_TOKEN,
-            app_url=NOWHERE,
-        )
+        settings = settings_behind(database_url=url, objects=objects, queue_url=qstash.url)
         services = Services(settings)
         opened_parts.callback(services.close)
         begun = time.monotonic()
@@ -200,7 +190,7 @@ def measure_people(around: Surroundings, figures: Figures) -> None:
         pages = [contexts.enter_context(person(around.browser)) for _ in learners]
         for page in pages:
             opened(page, around.live.url)
-        for turn in range(ROUNDS):
+        for turn in range(TURNS):
             shown = [learners[(i + turn) % PEOPLE] for i in range(PEOPLE)]
             for page, learner in zip(pages, shown, strict=True):
                 page.goto(f"{around.live.url}/learner?id={learner}", wait_until="commit")
@@ -210,7 +200,7 @@ def measure_people(around: Surroundings, figures: Figures) -> None:
                 for page, learner in zip(pages, shown, strict=True)
             )
     figures.people = {"people": PEOPLE, "seconds": seconds, "saw_another": strays}
-    heading(f"{PEOPLE} people at once, {ROUNDS} rounds", "figure", "goal")
+    heading(f"{PEOPLE} people at once, {TURNS} turns", "figure", "goal")
     row("Learner, first useful paint, median", f"{median(seconds):.2f} s", "")
     row("somebody saw another's learner", str(strays), _verdict(holds=strays == 0))
 

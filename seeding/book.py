@@ -17,6 +17,7 @@ from pipeline.database.models import (
     StoredMetric,
     StoredTranscript,
 )
+from pipeline.database.results import columns_of
 from pipeline.database.staff_models import (
     AuditEntry,
     BulkItem,
@@ -28,7 +29,7 @@ from pipeline.database.staff_models import (
     SweepRecord,
 )
 from pipeline.database.stored import to_json
-from pipeline.finding import Dropped, Finding, ProvenStrength
+from pipeline.finding import Finding
 from pipeline.focus import focus_key
 from pipeline.speech.metric import Metric
 from pipeline.speech.transcript import Segment, Silence
@@ -105,22 +106,9 @@ class Book:
             ),
             analysis=self.analyses.rest(
                 {
+                    **columns_of(judgement),
                     "metrics_note": result.measurement.note,
-                    "summary": judgement.summary,
-                    "focus_next": judgement.focus_next,
                     "focus_key": focus_key(judgement.focus_next, evidence.findings),
-                    "intent_label": judgement.intent_label,
-                    "strengths": to_json(ProvenStrength, evidence.strengths),
-                    "findings": to_json(Finding, evidence.findings),
-                    "dropped": to_json(Dropped, evidence.dropped),
-                    "model": judgement.model,
-                    "prompt_version": judgement.prompt_version,
-                    "schema_version": judgement.schema_version,
-                    "input_tokens": judgement.input_tokens,
-                    "output_tokens": judgement.output_tokens,
-                    "cache_read_tokens": judgement.cache_read_tokens,
-                    "cache_write_tokens": judgement.cache_write_tokens,
-                    "cost_usd": judgement.cost_usd,
                 }
             ),
             # The columns of both tables are just the fields of the values.

@@ -13,9 +13,8 @@ from local.objects import ObjectsServer
 from pipeline.services import Services
 from seeding.fill import fill
 from tests.conftest import new_database
-from tests.dashboard.live import running_dashboard
-from tests.standins import QSTASH_TOKEN, StandIn
-from tests.world import NOWHERE, make_settings
+from tests.dashboard.live import running_dashboard, settings_behind
+from tests.standins import StandIn
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -60,15 +59,10 @@ def seeded(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Seeded]:
     """A dashboard with 20 learners and 400 sessions, in local mode; nothing processes them."""
-    settings = make_settings(
+    settings = settings_behind(
         database_url=new_database(postgres_server, template_database),
-        r2_endpoint_url=objects.endpoint_url,
-        r2_access_key_id=objects.access_key_id,
-        r2_secret_access_key=objects.secret_access_key,
-        r2_bucket_name=objects.bucket,
-        qstash_url=qstash_process.url,
-        qstash_token=QSTASH_TOKEN,
-        app_url=NOWHERE,
+        objects=objects,
+        queue_url=qstash_process.url,
     )
     services = Services(settings)
     fill(services)

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.child import answers, start, stop, wait_until
+from local.objects import ObjectsServer
 from local.ports import free_port
 from local.stack import dashboard_command
 from pipeline.settings import Settings
 from tests.backend.live import environment
+from tests.standins import QSTASH_TOKEN
+from tests.world import NOWHERE, make_settings
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,20 @@ class LiveDashboard:
     url: str
     pid: int
     log: Path
+
+
+def settings_behind(*, database_url: str, objects: ObjectsServer, queue_url: str) -> Settings:
+    """What a dashboard needs, and nothing that processes what it shows."""
+    return make_settings(
+        database_url=database_url,
+        r2_endpoint_url=objects.endpoint_url,
+        r2_access_key_id=objects.access_key_id,
+        r2_secret_access_key=objects.secret_access_key,
+        r2_bucket_name=objects.bucket,
+        qstash_url=queue_url,
+        qstash_token=QSTASH_TOKEN,
+        app_url=NOWHERE,
+    )
 
 
 @contextmanager
