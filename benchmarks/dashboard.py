@@ -189,7 +189,8 @@ def measure_people(around: Surroundings, figures: Figures) -> None:
     with ExitStack() as contexts:
         pages = [contexts.enter_context(person(around.browser)) for _ in learners]
         for page in pages:
-            opened(page, around.live.url)
+            # Fills the browser's cache, by a page that does not poll meanwhile.
+            opened(page, f"{around.live.url}/learner")
         for turn in range(TURNS):
             shown = [learners[(i + turn) % PEOPLE] for i in range(PEOPLE)]
             for page, learner in zip(pages, shown, strict=True):
