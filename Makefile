@@ -12,10 +12,11 @@ PROMPTS ?=
 NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
 EXTRA ?=
 STORE ?=
+SESSIONS ?= 400
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes bench-dashboard screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +39,12 @@ run: $(VENV)/.dev ## start everything on this machine; Ctrl-C stops it
 
 demo: $(VENV)/.dev ## process one recording and print the feedback: make demo AUDIO=talk.mp3
 	@$(BIN)/python -m local.stack demo $(if $(AUDIO),"$(AUDIO)")
+
+seed: $(VENV)/.dev ## fill the running stack with made-up sessions: make seed SESSIONS=100000
+	@$(BIN)/python -m local.stack seeding -- fill --sessions $(SESSIONS) --seed $(SEED)
+
+unseed: $(VENV)/.dev ## take the made-up sessions out of the running stack
+	@$(BIN)/python -m local.stack seeding remove
 
 test: $(VENV)/.dev ## run all tests but those that take minutes
 	$(BIN)/python -m pytest -m "not chaos and not long" $(SIDE_BY_SIDE)
@@ -80,6 +87,9 @@ bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: doc
 
 bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in 20,000 words
 	@$(BIN)/python -m benchmarks.quotes
+
+bench-dashboard: $(VENV)/.dev ## measure the dashboard on 100,000 sessions, about 15 minutes
+	@$(BIN)/python -m benchmarks.dashboard
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

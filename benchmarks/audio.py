@@ -20,6 +20,7 @@ import httpx2
 import psutil
 
 from benchmarks.recordings import long_recording, wav_of_size
+from benchmarks.table import heading, row
 from local.objects import running_objects
 from local.postgres import running_postgres
 from pipeline import audio
@@ -210,17 +211,6 @@ def _children_seconds() -> float:
     return spent.children_user + spent.children_system
 
 
-def heading(name: str, *columns: str) -> None:
-    """A table's head, in Markdown."""
-    print(f"\n| {name} | {' | '.join(columns)} |")  # noqa: T201 - the table is the product
-    print(f"|---|{'---|' * len(columns)}", flush=True)  # noqa: T201 - as above
-
-
-def row(*cells: str) -> None:
-    """A line of the table."""
-    print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201 - as above
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audio", description=__doc__)
@@ -229,7 +219,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the lengths")
     asked = parser.parse_args()
     scale = 0.1 if asked.quick else 1.0
-    print(  # noqa: T201 - as above
+    print(  # noqa: T201 - the figures are the product
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
         f"Python {platform.python_version()}"
     )

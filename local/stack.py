@@ -3,6 +3,7 @@
 python -m local.stack run             what `make run` does
 python -m local.stack demo [AUDIO]    what `make demo` does
 python -m local.stack memory          what each part of a running stack holds
+python -m local.stack seeding …       what `make seed` and `make unseed` do
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -32,6 +34,14 @@ from local.settings import Plan, make_plan
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "sample.ogg"
 WATCH_SECONDS = 0.5
+SEEDED_BY = (
+    "DATABASE_URL",
+    "R2_ENDPOINT_URL",
+    "R2_BUCKET_NAME",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+)
+"""What made-up sessions need to know of a stack."""
 EXIT_SECONDS = 5.0
 """How long a part may take to end, beyond what it is granted for its work."""
 
@@ -92,7 +102,7 @@ class Stack:
                 "Backend", *_backend(plan.ports.backend), grace_seconds=grace + EXIT_SECONDS
             )
             if with_dashboard:
-                self._begin("Dashboard", *_dashboard(plan.ports.dashboard))
+                self._begin("Dashboard", *dashboard_command(plan.ports.dashboard))
             self._wait("Backend", plan.ports.backend)
         if with_dashboard:
             with _timed("Dashboard", plan.ports.dashboard):
@@ -183,10 +193,14 @@ class Stack:
             raise PartFailed("The sweeper could not be scheduled. See the queue's log.")
 
     def _note(self) -> None:
-        """Leave a note for `demo` and `memory`: where this stack is."""
+        """Leave a note for the other commands: where this stack is. It holds passwords."""
         note = self.plan.data_dir / "stack.json"
-        note.write_text(json.dumps({"pid": os.getpid(), "backend": self.plan.backend_url}))
+        note.unlink(missing_ok=True)
+        note.touch(mode=0o600)
         self._stack.callback(note.unlink, missing_ok=True)
+        known = {name: self.environment[name] for name in SEEDED_BY if name in self.environment}
+        told = {"pid": os.getpid(), "backend": self.plan.backend_url, "environment": known}
+        note.write_text(json.dumps(told))
 
 
 def _backend(port: int) -> list[str]:
@@ -201,7 +215,8 @@ def _backend(port: int) -> list[str]:
     ]
 
 
-def _dashboard(port: int) -> list[str]:
+def dashboard_command(port: int) -> list[str]:
+    """How the dashboard is started, here and wherever it is looked at by itself."""
     return [
         sys.executable,
         "-m",
@@ -291,20 +306,35 @@ def run_demo(audio: Path) -> bool:
 
 def _running(data_dir: Path) -> str | None:
     """The backend's URL of a stack that runs on this folder."""
-    note = data_dir / "stack.json"
-    if not note.exists():
+    if not (data_dir / "stack.json").exists():
         return None
-    held = json.loads(note.read_text())
+    held = _note_of(data_dir)
     url = str(held["backend"])
     return url if psutil.pid_exists(held["pid"]) and answers(f"{url}/healthz") else None
 
 
+def run_seeding(arguments: list[str]) -> int:
+    """Run `python -m seeding` on the running stack; its exit status."""
+    told = _note_of(make_plan().data_dir)
+    return subprocess.run(
+        [sys.executable, "-m", "seeding", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **told["environment"]},
+        check=False,
+    ).returncode
+
+
+def _note_of(data_dir: Path) -> dict[str, Any]:
+    note = data_dir / "stack.json"
+    if not note.exists():
+        raise PartFailed("No stack runs on this DATA_DIR. Start one with `make run`.")
+    told: dict[str, Any] = json.loads(note.read_text())
+    return told
+
+
 def show_memory() -> None:
     """Print what each process of the running stack holds (PSS: shared pages counted once)."""
-    note = make_plan().data_dir / "stack.json"
-    if not note.exists():
-        raise PartFailed("No stack runs on this DATA_DIR.")
-    parent = psutil.Process(json.loads(note.read_text())["pid"])
+    parent = psutil.Process(_note_of(make_plan().data_dir)["pid"])
     total = 0
     for process in [parent, *parent.children(recursive=True)]:
         held = process.memory_full_info().pss
@@ -325,6 +355,7 @@ def main() -> None:
     commands.add_parser("run")
     commands.add_parser("demo").add_argument("audio", nargs="?", type=Path, default=SAMPLE)
     commands.add_parser("memory")
+    commands.add_parser("seeding").add_argument("arguments", nargs="+")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
@@ -333,6 +364,8 @@ def main() -> None:
             run()
         elif arguments.command == "memory":
             show_memory()
+        elif arguments.command == "seeding":
+            sys.exit(run_seeding(arguments.arguments))
         elif not run_demo(arguments.audio):
             sys.exit(1)
     except Stopped:

@@ -100,13 +100,13 @@ def migrate(database_url: str) -> None:
 @pytest.fixture
 def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """A fresh migrated database with real commits."""
-    yield from _fresh(postgres_server, f"TEMPLATE {template_database}")
+    yield from _fresh(postgres_server, template_database)
 
 
 @pytest.fixture
 def empty_database_url(postgres_server: str) -> Iterator[str]:
     """A fresh database with nothing in it."""
-    yield from _fresh(postgres_server, "")
+    yield from _fresh(postgres_server)
 
 
 @pytest.fixture(scope="session")
@@ -116,11 +116,17 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectsServer]
         yield server
 
 
-def _fresh(server: str, made: str) -> Iterator[str]:
+def new_database(server: str, template: str = "template1") -> str:
+    """A database that stays as long as its server; its URL."""
     name = f"test_{secrets.token_hex(6)}"
-    _admin(server, f"CREATE DATABASE {name} {made}")
-    yield _url(server, name)
-    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return _url(server, name)
+
+
+def _fresh(server: str, template: str = "template1") -> Iterator[str]:
+    url = new_database(server, template)
+    yield url
+    _admin(server, f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
 def _url(server: str, name: str) -> str:

@@ -58,6 +58,16 @@ def test_the_demo_prints_transcript_metrics_and_insights(stack: RunningStack) ->
     assert "rostrum-rules-1" in done.stdout
 
 
+def test_made_up_sessions_come_into_a_running_stack_and_go_again(stack: RunningStack) -> None:
+    filled = stack_command("seeding", "--", "fill", "--sessions", "20", env=dict(stack.env))
+    again = stack_command("seeding", "--", "fill", env=dict(stack.env))
+    removed = stack_command("seeding", "remove", env=dict(stack.env))
+
+    assert "20 made-up sessions with" in filled.stdout, filled.stderr
+    assert "nothing was added" in again.stdout
+    assert "20 made-up sessions are gone" in removed.stdout
+
+
 def test_the_demo_takes_any_speech_file(stack: RunningStack) -> None:
     done = stack_command("demo", str(HELLO), env=dict(stack.env))
 

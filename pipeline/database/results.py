@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -83,8 +84,14 @@ def keep_judgement(db: Session, lease: Lease, judgement: Judgement, *, now: date
         LeaseHeld, NotFound: the lease is not ours any more.
     """
     guard(db, lease)
+    values = {**columns_of(judgement), "created_at": now}
+    db.execute(upsert(StoredAnalysis).values(run_id=lease.run_id, **values))
+
+
+def columns_of(judgement: Judgement) -> dict[str, Any]:
+    """An analysis as its table holds it, without its run and its time."""
     evidence = judgement.evidence
-    values = {
+    return {
         "summary": judgement.summary,
         "focus_next": judgement.focus_next,
         "intent_label": judgement.intent_label,
@@ -99,9 +106,7 @@ def keep_judgement(db: Session, lease: Lease, judgement: Judgement, *, now: date
         "cache_read_tokens": judgement.cache_read_tokens,
         "cache_write_tokens": judgement.cache_write_tokens,
         "cost_usd": judgement.cost_usd,
-        "created_at": now,
     }
-    db.execute(upsert(StoredAnalysis).values(run_id=lease.run_id, **values))
 
 
 def has_judgement(db: Session, run_id: UUID) -> bool:

@@ -40,7 +40,8 @@ class ResultSummary(Base):
     session_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
     )
-    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    """Indexed for deleting: each run that goes is looked for here."""
     words: Mapped[int]
     words_per_minute: Mapped[float | None]
     suspect_share: Mapped[float]

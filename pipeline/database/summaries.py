@@ -43,6 +43,7 @@ SELECT s.id, r.id, t.word_count,
 """)
 
 
-def refresh(db: Session, session_id: UUID) -> None:
-    """Derive the line of a session's shown result anew; call it where that result changes."""
-    db.execute(_DERIVE, {"session": session_id})
+def refresh(db: Session, *session_ids: UUID) -> None:
+    """Derive the lines of sessions' shown results anew; call it where such a result changes."""
+    if session_ids:
+        db.execute(_DERIVE, [{"session": session_id} for session_id in session_ids])

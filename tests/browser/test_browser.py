@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.stack import ROOT, RunningStack
 from tests.talks import RATE, encode
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
+MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 HELLO = ROOT / "tests" / "audio" / "hello.ogg"
 IMAGES = ROOT / "docs" / "images"
 SECONDS = 1000
@@ -43,7 +33,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A Chromium whose microphone hears `hello.ogg`."""
     spoken = tmp_path_factory.mktemp("microphone") / "hello.wav"
     with av.open(str(HELLO)) as container:
@@ -51,13 +41,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         frames = [*container.decode(audio=0), None]
         parts = [f.to_ndarray()[0] for frame in frames for f in resampler.resample(frame)]
     spoken.write_bytes(encode(np.concatenate(parts)))
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*FLAGS, f"--use-file-for-fake-audio-capture={spoken}%noloop"],
-        )
-        yield started
-        started.close()
+    started = playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[*FLAGS, *MICROPHONE, f"--use-file-for-fake-audio-capture={spoken}%noloop"],
+    )
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -139,14 +128,11 @@ def test_a_recording_from_the_microphone_is_processed(stack: RunningStack, page:
     expect(page.get_by_text("bridges").first).to_be_visible()
 
 
-def test_a_row_of_the_list_opens_its_session(
-    stack: RunningStack, page: Page, tmp_path: Path
-) -> None:
+def test_a_row_of_the_list_opens_its_session(stack: RunningStack, page: Page) -> None:
     page.goto(f"{stack.dashboard}/?learner=demo-learner&q=Sample+talk")
     expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
     table = page.get_by_test_id("stDataFrame")
     expect(table).to_be_visible()
-    picture(page, "sessions.png", tmp_path)
     box = table.bounding_box()
     assert box
     # The button stands behind the tick box; the grid is a canvas, so a place is all there is.

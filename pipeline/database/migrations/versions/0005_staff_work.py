@@ -199,6 +199,9 @@ def upgrade() -> None:
         ["prompt_version", "session_id"],
         unique=False,
     )
+    op.create_index(
+        op.f("ix_result_summaries_run_id"), "result_summaries", ["run_id"], unique=False
+    )
     op.create_table(
         "reviews",
         sa.Column("id", sa.Uuid(), nullable=False),
