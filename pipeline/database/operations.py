@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    and_,
+    case,
+    delete,
+    exists,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
@@ -54,16 +65,30 @@ class Waiting:
 
 def runs_to_publish(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
     """Runs that no delivery will come for, oldest first."""
-    never_published = and_(Run.queued_at.is_(None), Run.created_at <= now - UNPUBLISHED_AFTER)
-    delivery_lost = and_(Run.queued_at <= now - LOST_AFTER, Run.attempts == 0)
     # One that somebody opened again was never published since, however often it was tried.
     goes_on = and_(_stranded(now), Run.attempts < MOST_ATTEMPTS)
-    return _waiting(db, or_(never_published, delivery_lost, goes_on), now=now, limit=limit)
+    return _waiting(db, or_(_undelivered(now), goes_on), now=now, limit=limit)
 
 
 def exhausted_runs(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
     """Runs that no delivery will come for and that were tried often enough, oldest first."""
     return _waiting(db, _stranded(now), Run.attempts >= MOST_ATTEMPTS, now=now, limit=limit)
+
+
+def stuck(now: datetime) -> CompoundSelect[tuple[UUID]]:
+    """Ids of the sessions that the sweeper should have gone on with, or removed, by now."""
+    left = select(S.id).join(Run, is_newest())
+    return union_all(
+        left.where(Run.outcome.is_(None), _settled(now), or_(_undelivered(now), _stranded(now))),
+        select(S.id).where(_abandoned(now)),
+    )
+
+
+def _undelivered(now: datetime) -> ColumnElement[bool]:
+    """Never published, or taken by the queue and never brought."""
+    never_published = and_(Run.queued_at.is_(None), Run.created_at <= now - UNPUBLISHED_AFTER)
+    delivery_lost = and_(Run.queued_at <= now - LOST_AFTER, Run.attempts == 0)
+    return or_(never_published, delivery_lost)
 
 
 def _stranded(now: datetime) -> ColumnElement[bool]:
@@ -76,12 +101,6 @@ def _stranded(now: datetime) -> ColumnElement[bool]:
 def _waiting(
     db: Session, *conditions: ColumnElement[bool], now: datetime, limit: int
 ) -> list[Waiting]:
-    # A run handed over a moment ago is on its way, and one that is being handed over just now
-    # is somebody else's.
-    settled = and_(
-        or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER),
-        or_(Run.handed_over_at.is_(None), Run.handed_over_at <= now - UNPUBLISHED_AFTER),
-    )
     rows = db.execute(
         select(
             S.id,
@@ -92,8 +111,8 @@ def _waiting(
                 "message_id"
             ),
         )
-        .join(S, S.run_id == Run.id)
-        .where(Run.outcome.is_(None), settled, *conditions)
+        .join(S, is_newest())
+        .where(Run.outcome.is_(None), _settled(now), *conditions)
         .order_by(Run.created_at)
         .limit(limit)
     )
@@ -103,15 +122,32 @@ def _waiting(
     ]
 
 
+def is_newest() -> ColumnElement[bool]:
+    """The run is its session's newest; the session is found by its key, not by reading all."""
+    return and_(S.id == Run.session_id, S.run_id == Run.id)
+
+
+def _settled(now: datetime) -> ColumnElement[bool]:
+    """Not on its way: neither handed over a moment ago, nor by somebody else just now."""
+    return and_(
+        or_(Run.queued_at.is_(None), Run.queued_at <= now - RESUME_AFTER),
+        or_(Run.handed_over_at.is_(None), Run.handed_over_at <= now - UNPUBLISHED_AFTER),
+    )
+
+
 def abandoned_sessions(db: Session, *, now: datetime, limit: int) -> list[Held]:
     """Sessions that were announced a day ago and never uploaded."""
-    rows = db.execute(
-        select(S.id, S.audio_key)
-        .where(S.status == Status.CREATED, S.created_at <= now - ABANDONED_AFTER)
-        .order_by(S.id)
-        .limit(limit)
-    )
+    rows = db.execute(select(S.id, S.audio_key).where(_abandoned(now)).order_by(S.id).limit(limit))
     return [Held(row.id, row.audio_key) for row in rows]
+
+
+def _abandoned(now: datetime) -> ColumnElement[bool]:
+    return and_(S.status == Status.CREATED, S.created_at <= now - ABANDONED_AFTER)
+
+
+def is_kept() -> ColumnElement[bool]:
+    """The recording, if one came, is not deleted yet."""
+    return and_(S.audio_key.is_not(None), S.audio_deleted_at.is_(None))
 
 
 def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: int) -> list[Held]:
@@ -124,8 +160,7 @@ def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: in
     rows = db.execute(
         select(S.id, S.audio_key)
         .where(
-            S.audio_key.is_not(None),
-            S.audio_deleted_at.is_(None),
+            is_kept(),
             or_(
                 and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
                 and_(
