@@ -59,6 +59,7 @@ ORDER = (
     "direct_upload",
     "process",
     "dead_letter",
+    "bulk",
     "sweep",
     "schedule",
     "health",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    insert,
     or_,
     select,
     union_all,
@@ -22,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
 from pipeline.database.sessions import IDEMPOTENCY_LIFE, change_status
+from pipeline.database.staff_models import SweepRecord
 from pipeline.errors import AudioNotDeleted, Unforeseen
 from pipeline.status import Outcome, Status
 
@@ -37,6 +40,7 @@ MOST_ATTEMPTS = 12
 """A run that was cut off so often is stopped by something of its own: three full messages."""
 ABANDONED_AFTER = timedelta(days=1)
 """A session that was announced and never uploaded."""
+SWEEPS_KEPT_FOR = timedelta(days=7)
 
 S = SpeakingSession
 
@@ -77,7 +81,7 @@ def exhausted_runs(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
 
 def stuck(now: datetime) -> CompoundSelect[tuple[UUID]]:
     """Ids of the sessions that the sweeper should have gone on with, or removed, by now."""
-    left = select(S.id).join(Run, is_newest())
+    left = select(S.id).join(Run, S.run_id == Run.id)
     return union_all(
         left.where(Run.outcome.is_(None), _settled(now), or_(_undelivered(now), _stranded(now))),
         select(S.id).where(_abandoned(now)),
@@ -111,7 +115,7 @@ def _waiting(
                 "message_id"
             ),
         )
-        .join(S, is_newest())
+        .join(S, S.run_id == Run.id)
         .where(Run.outcome.is_(None), _settled(now), *conditions)
         .order_by(Run.created_at)
         .limit(limit)
@@ -120,11 +124,6 @@ def _waiting(
         Waiting(row.id, row.run_id, row.publications, row.queued_at is not None, row.message_id)
         for row in rows
     ]
-
-
-def is_newest() -> ColumnElement[bool]:
-    """The run is its session's newest; the session is found by its key, not by reading all."""
-    return and_(S.id == Run.session_id, S.run_id == Run.id)
 
 
 def _settled(now: datetime) -> ColumnElement[bool]:
@@ -208,6 +207,14 @@ def known_audio(db: Session, session_ids: list[UUID]) -> set[UUID]:
 def forget_old_keys(db: Session, *, now: datetime) -> None:
     """Delete idempotency keys that answer nobody any more."""
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - IDEMPOTENCY_LIFE))
+
+
+def record_sweep(
+    db: Session, did: Mapping[str, int], *, started_at: datetime, now: datetime
+) -> None:
+    """Write down what a sweep did, and forget those of more than a week ago."""
+    db.execute(insert(SweepRecord).values(started_at=started_at, finished_at=now, did=dict(did)))
+    db.execute(delete(SweepRecord).where(SweepRecord.finished_at <= now - SWEEPS_KEPT_FOR))
 
 
 def give_up(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: datetime) -> bool:
