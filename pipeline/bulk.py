@@ -49,6 +49,11 @@ MOST_RECENT = 10
 log = logging.getLogger(__name__)
 
 
+def new_job_id() -> UUID:
+    """An id for a job that somebody may ask for; jobs are listed in the order of their ids."""
+    return new_id()
+
+
 def start(
     services: Services,
     staff: Staff,
@@ -71,7 +76,7 @@ def start(
     listed = list(dict.fromkeys(session_ids))
     why, whom = _text(reason), _text(argument or "")
     _refuse_unfit(listed, action, why, whom)
-    job_id, now = job_id or new_id(), services.now()
+    job_id, now = job_id or new_job_id(), services.now()
     with transaction(services.engine) as db:
         added = bulk.add(
             db,

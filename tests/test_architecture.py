@@ -40,6 +40,7 @@ ORDER = (
     "progress",
     "session",
     "criteria",
+    "workload",
     "audit_entry",
     "report",
     "database",
@@ -60,10 +61,12 @@ ORDER = (
     "process",
     "dead_letter",
     "bulk",
+    "figures",
     "sweep",
     "schedule",
     "health",
     "review",
+    "bulk_export",
     "audit_trail",
 )
 

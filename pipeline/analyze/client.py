@@ -101,6 +101,9 @@ class Analyst(Protocol):
     def analyze(self, transcript: Transcript) -> Reading:
         """What a coach would say of it, unproven until the quotes are located."""
 
+    def ping(self) -> None:
+        """Find out whether it would work, without work."""
+
     def close(self) -> None:
         """Give back the connections."""
 
@@ -157,6 +160,15 @@ class ClaudeAnalyst:
                 return self._reading(usable, message, rounds=[first, second])
         _raise_if_refused(second)
         raise AnalysisInvalid
+
+    def ping(self) -> None:
+        """Ask whether the service takes our key and knows our model.
+
+        Raises:
+            AnalysisUnavailable, RateLimited, TimedOut: it does not, now.
+        """
+        with _as_ours():
+            self._client.models.retrieve(self._model)
 
     def close(self) -> None:
         """Give back the connections."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -81,11 +82,16 @@ def exhausted_runs(db: Session, *, now: datetime, limit: int) -> list[Waiting]:
 
 def stuck(now: datetime) -> CompoundSelect[tuple[UUID]]:
     """Ids of the sessions that the sweeper should have gone on with, or removed, by now."""
-    left = select(S.id).join(Run, S.run_id == Run.id)
+    left = select(S.id).join(Run, _is_newest())
     return union_all(
         left.where(Run.outcome.is_(None), _settled(now), or_(_undelivered(now), _stranded(now))),
         select(S.id).where(_abandoned(now)),
     )
+
+
+def _is_newest() -> ColumnElement[bool]:
+    """A run is its session's newest; said by the session's key, too, which the index knows."""
+    return and_(S.id == Run.session_id, S.run_id == Run.id)
 
 
 def _undelivered(now: datetime) -> ColumnElement[bool]:
@@ -115,7 +121,7 @@ def _waiting(
                 "message_id"
             ),
         )
-        .join(S, S.run_id == Run.id)
+        .join(S, _is_newest())
         .where(Run.outcome.is_(None), _settled(now), *conditions)
         .order_by(Run.created_at)
         .limit(limit)
@@ -150,29 +156,41 @@ def is_kept() -> ColumnElement[bool]:
 
 
 def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: int) -> list[Held]:
-    """Recordings past their purpose, of sessions that nobody works on.
-
-    Past it are those with a transcript, and those that failed for good longer than
-    `retention` ago.
-    """
-    has_transcript = exists().where(StoredTranscript.session_id == S.id)
+    """Recordings past their purpose, of sessions that nobody works on."""
     rows = db.execute(
         select(S.id, S.audio_key)
-        .where(
-            is_kept(),
-            or_(
-                and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
-                and_(
-                    S.status == Status.FAILED,
-                    S.will_retry.is_(False),
-                    S.status_changed_at <= now - retention,
-                ),
-            ),
-        )
+        .where(_is_overdue(now, retention))
         .order_by(S.status_changed_at)
         .limit(limit)
     )
     return [Held(row.id, row.audio_key) for row in rows]
+
+
+def _is_overdue(now: datetime, retention: timedelta) -> ColumnElement[bool]:
+    """Kept with a transcript, or of a session that failed for good longer than `retention` ago."""
+    has_transcript = exists().where(StoredTranscript.session_id == S.id)
+    return and_(
+        is_kept(),
+        or_(
+            and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
+            and_(
+                S.status == Status.FAILED,
+                S.will_retry.is_(False),
+                S.status_changed_at <= now - retention,
+            ),
+        ),
+    )
+
+
+def count_stuck(db: Session, *, now: datetime) -> int:
+    """How many sessions are stuck."""
+    return db.scalar(select(func.count()).select_from(stuck(now).subquery())) or 0
+
+
+def count_overdue_audio(db: Session, *, now: datetime, retention: timedelta) -> int:
+    """How many recordings are past their purpose."""
+    overdue = select(func.count()).select_from(S).where(_is_overdue(now, retention))
+    return db.scalar(overdue) or 0
 
 
 def reopen_after_deletion(db: Session, session_id: UUID) -> UUID | None:

@@ -20,18 +20,16 @@ from pipeline.database import bulk as jobs
 from pipeline.database import sessions
 from pipeline.database.engine import transaction
 from pipeline.errors import (
-    AnalysisUnavailable,
     Forbidden,
     InvalidInput,
     LeaseHeld,
-    NoSpeech,
     NotFound,
 )
 from pipeline.staff import Role, Staff
 from pipeline.status import Scope
 from pipeline.sweep import sweep
 from tests.backend.live import eventually
-from tests.talks import tone, verbose_json
+from tests.pipeline import failed
 from tests.world import NOBODYS_ID, NOWHERE, World
 
 COACH = Staff("cleo@example.com", Role.COACH)
@@ -149,19 +147,12 @@ def test_assigning_says_who_shall_review(world: World) -> None:
 
 
 def test_a_retry_goes_on_at_what_is_missing(world: World) -> None:
-    silent = world.upload(audio=tone(silent=True))
-    with pytest.raises(NoSpeech):
-        world.deliver(silent)
-    world.says(verbose_json())
-    world.analyst.misbehave({"kind": "answer", "status": 500, "body": {}, "times": 1})
-    unread = world.upload()
-    with pytest.raises(AnalysisUnavailable):
-        world.deliver(unread, retried=3)
+    unheard, unread = failed.silent(world), failed.unread(world)
 
-    after = done(world, start(world, BulkAction.RETRY, silent, unread, staff=QA))
+    after = done(world, start(world, BulkAction.RETRY, unheard, unread, staff=QA))
 
     assert after.done == 2
-    assert world.detail(silent).runs[-1].scope is Scope.FULL
+    assert world.detail(unheard).runs[-1].scope is Scope.FULL
     assert world.detail(unread).runs[-1].scope is Scope.ANALYSIS
 
 

@@ -311,6 +311,21 @@ def upgrade() -> None:
         unique=False,
         postgresql_include=["run_id", "severity"],
     )
+    op.create_index(
+        "ix_runs_finished_at",
+        "runs",
+        ["finished_at"],
+        unique=False,
+        postgresql_include=["outcome", "attempts"],
+    )
+    op.create_index("ix_session_events_at", "session_events", ["at"], unique=False)
+    op.create_index(
+        "ix_sessions_created_at",
+        "sessions",
+        ["created_at"],
+        unique=False,
+        postgresql_include=["status"],
+    )
     op.add_column("sessions", sa.Column("audio_digest", sa.Text(), nullable=True))
     op.add_column("sessions", sa.Column("assigned_to", sa.Text(), nullable=True))
     op.create_index(
@@ -350,6 +365,11 @@ def downgrade() -> None:
         "ix_sessions_assigned_to_id",
         table_name="sessions",
         postgresql_where=sa.text("assigned_to IS NOT NULL"),
+    )
+    op.drop_index("ix_sessions_created_at", table_name="sessions", postgresql_include=["status"])
+    op.drop_index("ix_session_events_at", table_name="session_events")
+    op.drop_index(
+        "ix_runs_finished_at", table_name="runs", postgresql_include=["outcome", "attempts"]
     )
     op.drop_column("sessions", "assigned_to")
     op.drop_column("sessions", "audio_digest")
