@@ -276,6 +276,7 @@ class SweepOut(Out):
     audio_deleted: int
     orphans_deleted: int
     told: int
+    jobs_continued: int
     failures: int
 
 

@@ -24,6 +24,8 @@ from pipeline.speech.transcript import Segment, Transcript
 
 MODEL = "rostrum-rules-1"
 ACCEPTED_MODELS = frozenset({MODEL, "claude-haiku-5-5", "claude-haiku-4-5"})
+CREATED = "2026-01-01T00:00:00Z"
+"""Of every model that is answered for."""
 SAMPLING = ("temperature", "top_p", "top_k")
 UNSUPPORTED_KEYWORDS = frozenset(
     {
@@ -62,20 +64,33 @@ def _bad(message: str) -> Refusal:
 
 async def messages(request: Request) -> JSONResponse:
     """Answer one question, as Anthropic would in form."""
-    try:
-        _authorise(request)
-        body = _body(await request.body())
-        _check(body)
-        return JSONResponse(_answer(body))
-    except Refusal as refusal:
-        return JSONResponse(
-            {
-                "type": "error",
-                "error": {"type": refusal.kind, "message": refusal.message},
-                "request_id": f"req_{secrets.token_hex(8)}",
-            },
-            status_code=refusal.status,
-        )
+    _authorise(request)
+    body = _body(await request.body())
+    _check(body)
+    return JSONResponse(_answer(body))
+
+
+async def one_model(request: Request) -> JSONResponse:
+    """One of the models that are answered for."""
+    _authorise(request)
+    name = request.path_params["name"]
+    _check_model(name)
+    shown = {"type": "model", "id": name, "display_name": name, "created_at": CREATED}
+    return JSONResponse(shown)
+
+
+async def refused(_request: Request, error: Exception) -> JSONResponse:
+    """A refusal as Anthropic words it."""
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse(
+        {
+            "type": "error",
+            "error": {"type": error.kind, "message": error.message},
+            "request_id": f"req_{secrets.token_hex(8)}",
+        },
+        status_code=error.status,
+    )
 
 
 async def healthz(_request: Request) -> JSONResponse:
@@ -101,9 +116,13 @@ def _body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _check(body: dict[str, Any]) -> None:
-    if body.get("model") not in ACCEPTED_MODELS:
+def _check_model(name: object) -> None:
+    if name not in ACCEPTED_MODELS:
         raise Refusal(404, "not_found_error", "model: no such model")
+
+
+def _check(body: dict[str, Any]) -> None:
+    _check_model(body.get("model"))
     if not isinstance(body.get("max_tokens"), int) or body["max_tokens"] < 1:
         raise _bad("max_tokens: a positive integer is required")
     for name in SAMPLING:
@@ -213,8 +232,10 @@ app = Faults(
     Starlette(
         routes=[
             Route("/v1/messages", messages, methods=["POST"]),
+            Route("/v1/models/{name}", one_model),
             Route("/healthz", healthz),
-        ]
+        ],
+        exception_handlers={Refusal: refused},
     )
 )
 

@@ -117,11 +117,21 @@ def _hear(model: SpeechModel, wish: Wish, given_up: threading.Event) -> Heard:
 async def models(request: Request) -> JSONResponse:
     """The models that are answered for."""
     authorise(request)
-    held = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "local"}
-        for name in sorted(TIMED_MODELS | UNTIMED_MODELS)
-    ]
+    held = [_shown(name) for name in sorted(TIMED_MODELS | UNTIMED_MODELS)]
     return JSONResponse({"object": "list", "data": held})
+
+
+async def one_model(request: Request) -> JSONResponse:
+    """One of them."""
+    authorise(request)
+    name = request.path_params["name"]
+    if name not in TIMED_MODELS | UNTIMED_MODELS:
+        raise Refusal(404, f"The model '{name[:60]}' does not exist", param="model")
+    return JSONResponse(_shown(name))
+
+
+def _shown(name: str) -> dict[str, str | int]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "local"}
 
 
 async def healthz(_request: Request) -> JSONResponse:
@@ -163,6 +173,7 @@ def create_app(data_dir: Path) -> Faults:
             routes=[
                 Route("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
                 Route("/v1/models", models),
+                Route("/v1/models/{name}", one_model),
                 Route("/healthz", healthz),
             ],
             lifespan=lifespan,

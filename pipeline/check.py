@@ -194,7 +194,8 @@ def _write_tone(path: Path) -> None:
 
 
 def _claude(services: Services) -> str:
-    return f"{services.analyst.ping()} answered."
+    services.analyst.ping()
+    return f"The key is taken, and {services.settings.claude_model} is known."
 
 
 def _app(services: Services) -> str:

@@ -8,6 +8,7 @@ transaction. Without, the company's app asks.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from os import SEEK_END
@@ -43,7 +44,14 @@ UPLOAD = "upload"
 APP = "app"
 """Whom a run names that the company's app asked for."""
 
+Also = Callable[[Session], None]
+"""Something to write in the same transaction."""
+
 log = logging.getLogger(__name__)
+
+
+def nothing_else(_db: Session) -> None:
+    """Write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +265,12 @@ def rerun(
     requested_by: str = APP,
     staff: Staff | None = None,
     reason: str | None = None,
+    also: Also = nothing_else,
 ) -> UUID:
     """Ask for another run; the results shown stay until it has succeeded.
 
-    The run names `staff`, or `requested_by` where nobody of the staff asked.
+    The run names `staff`, or `requested_by` where nobody of the staff asked. What `also` writes
+    lands together with the run, or neither does.
 
     Raises:
         Forbidden: `staff` may not ask for runs.
@@ -301,6 +311,7 @@ def rerun(
             reason=reason,
             detail={"scope": scope, "run": str(run_id)},
         )
+        also(db)
     publish(services, run_id)
     return run_id
 
@@ -325,8 +336,11 @@ def delete_session(
     *,
     staff: Staff | None = None,
     reason: str | None = None,
+    also: Also = nothing_else,
 ) -> None:
     """Delete a session: its audio, its rows, and its share of the profile.
+
+    What `also` writes lands together with the deletion of the rows, or neither does.
 
     Raises:
         Forbidden: `staff` may not delete.
@@ -352,6 +366,7 @@ def delete_session(
                 learner_id=learner_id,
                 reason=reason,
             )
+        also(db)
 
 
 def erase_learner(

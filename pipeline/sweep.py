@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import takewhile
 from typing import TypeVar
 from uuid import UUID
 
-from pipeline import notify
+from pipeline import bulk, notify
+from pipeline.database import bulk as jobs
 from pipeline.database import operations, sessions
 from pipeline.database.engine import transaction
 from pipeline.database.operations import Held, Waiting
@@ -62,6 +63,8 @@ class SweepReport:
     """Objects that no session knew, deleted."""
     told: int
     """Ends of runs that the company's app had not taken before."""
+    jobs_continued: int
+    """Jobs over many sessions that nobody worked on, gone on with."""
     failures: int
     """Things that could not be done now; the next sweep tries again."""
 
@@ -72,6 +75,7 @@ def sweep(services: Services) -> SweepReport:
     Raises:
         DatabaseUnavailable, ConfigurationMissing: nothing more can be done.
     """
+    started_at = services.now()
     clear_abandoned()
     published, resumed, refused = _publish(services)
     given_up = _give_up(services)
@@ -79,8 +83,7 @@ def sweep(services: Services) -> SweepReport:
     deleted, undeleted = _delete_overdue(services)
     orphans, hidden = _delete_orphans(services)
     told, untold = notify.tell(services)
-    with transaction(services.engine) as db:
-        operations.forget_old_keys(db, now=services.now())
+    continued = _continue_jobs(services)
     report = SweepReport(
         published=published,
         resumed=resumed,
@@ -89,11 +92,22 @@ def sweep(services: Services) -> SweepReport:
         audio_deleted=deleted,
         orphans_deleted=orphans,
         told=told,
+        jobs_continued=continued,
         failures=refused + kept + undeleted + hidden + untold,
     )
+    _conclude(services, report, started_at)
     services.meters.swept()
     log.info("swept", extra=asdict(report))
     return report
+
+
+def _conclude(services: Services, report: SweepReport, started_at: datetime) -> None:
+    """Write down what was done, and forget what nobody asks for any more."""
+    now = services.now()
+    with transaction(services.engine) as db:
+        operations.record_sweep(db, asdict(report), started_at=started_at, now=now)
+        operations.forget_old_keys(db, now=now)
+        jobs.forget_old(db, now=now)
 
 
 class _Became(Enum):
@@ -203,6 +217,14 @@ def _delete_orphans(services: Services) -> tuple[int, int]:
         return 0, 1
     gone = sum(_is_deleted(services, key) for key in _in_time(orphans))
     return gone, len(orphans) - gone
+
+
+def _continue_jobs(services: Services) -> int:
+    """Work on jobs that nobody works on, one after the other, in the time of one kind."""
+    ends_at = time.monotonic() + KIND_SECONDS
+    with transaction(services.engine) as db:
+        abandoned = jobs.abandoned(db, now=services.now(), limit=AT_MOST)
+    return sum(bulk.work_off(services, job_id, ends_at=ends_at) for job_id in _in_time(abandoned))
 
 
 def _orphans(services: Services) -> list[str]:

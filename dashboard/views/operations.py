@@ -1,183 +1,149 @@
-"""Operations: whether everything answers, where sessions stand, and what the queue gave up."""
+"""Operations: whether everything answers, how the work goes, what failed and was given up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from dashboard.access import NoAccess, require
-from dashboard.components.dead_letters import draw_letter
+from dashboard.bulk_actions import ask, draw_answers, draw_jobs, is_asked, refuse
 from dashboard.components.failure import draw_error
+from dashboard.components.work_charts import draw_stages, draw_volumes
+from dashboard.components.workload import (
+    WINDOWS,
+    draw_failures,
+    draw_parts,
+    draw_standing,
+    draw_sweep,
+    draw_throughput,
+)
+from dashboard.dead_letters import draw_letters, draw_outcome
 from dashboard.services import services
-from dashboard.wording import WORDS, plain
-from pipeline import dead_letter, health, review
-from pipeline.dead_letter import LetterPage, RetryReport
+from dashboard.wording import ago
+from pipeline import figures, health
+from pipeline.bulk_action import BulkAction
 from pipeline.errors import RostrumError
-from pipeline.staff import Role, Staff
-from pipeline.status import Status
+from pipeline.staff import Role
+from pipeline.workload import FailureGroup, Window
 
-PAGE_SIZE = 25
-OUTCOME = "operations_outcome"
-"""What the last action came to: a sentence, or an error."""
-CURSORS = "operations_cursors"
+REFRESH = {"Off": None, "5 s": 5, "10 s": 10, "30 s": 30}
+# Comments, not docstrings: Streamlit writes bare strings of a page onto it.
+# When the figures were read, what did not answer then, and what the vendors last answered.
+UPDATED = "operations_updated"
+FAULTS = "operations_faults"
+VENDORS = "operations_vendors"
 
 
 def page() -> None:
     """Draw the page, for admins only."""
     require(Role.ADMIN)
     st.title("Operations")
-    _draw_outcome()
-    _draw_health()
-    _draw_letters()
-    _draw_counts()
-
-
-def _draw_outcome() -> None:
-    outcome: str | RostrumError | NoAccess | None = st.session_state.pop(OUTCOME, None)
-    if isinstance(outcome, RostrumError):
-        draw_error(outcome)
-    elif isinstance(outcome, NoAccess):
-        st.error(str(outcome), icon=":material/lock:")
-    elif outcome is not None:
-        st.success(plain(outcome), icon=":material/check:")
-
-
-def _draw_health() -> None:
-    faults = health.check(services())
-    for column, (part, fault) in zip(st.columns(len(faults)), faults.items(), strict=True):
-        if fault is None:
-            column.success(f"{part.capitalize()} answers.", icon=":material/check:")
-        else:
-            column.error(f"**{part.capitalize()}:** {plain(fault)}", icon=":material/error:")
-
-
-def _draw_counts() -> None:
-    st.subheader("Sessions")
-    counts = review.status_counts(services())
-    for column, (status, count) in zip(st.columns(len(Status)), counts.items(), strict=True):
-        column.metric(WORDS[status], count)
-
-
-def _draw_letters() -> None:
-    st.subheader("Dead letters")
-    cursors: list[str] = st.session_state.setdefault(CURSORS, [])
-    try:
-        found = dead_letter.listed(
-            services(), cursor=cursors[-1] if cursors else None, limit=PAGE_SIZE
+    draw_outcome()
+    draw_answers()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        window = st.radio(
+            "Figures of",
+            [*Window],
+            index=1,
+            format_func=WINDOWS.__getitem__,
+            key="operations_window",
+            horizontal=True,
         )
+        every = REFRESH[st.selectbox("Refresh", list(REFRESH), 2, key="operations_refresh")]
+        st.button("Refresh now", key="operations_refresh_now", icon=":material/refresh:")
+        st.button(
+            "Ask the vendors",
+            key="operations_ask_vendors",
+            icon=":material/network_check:",
+            help="Whether transcription and analysis take our key and know our model. Free.",
+            on_click=_ask_vendors,
+        )
+    _draw_vendors()
+    _draw_live(window, every)
+    _draw_age(every)
+    # A part that is away is told once, above, and keeps nothing else from being drawn.
+    has_database = st.session_state[FAULTS]["database"] is None
+    if has_database:
+        _section("Sessions by day", lambda: draw_volumes(figures.volumes(services())))
+        _section("Work on many sessions", lambda: draw_jobs(over_too=True))
+    if has_database and st.session_state[FAULTS]["queue"] is None:
+        _section("Dead letters", draw_letters)
+
+
+def _section(title: str, draw: Callable[[], None]) -> None:
+    """One part of the page: what goes wrong in it goes wrong in it alone."""
+    st.subheader(title)
+    try:
+        draw()
     except RostrumError as error:
         draw_error(error)
-        # A cursor may be what the queue refuses: look from the beginning next time.
-        cursors.clear()
-        return
-    if not found.letters and not cursors and found.next_cursor is None:
-        st.info("No dead letters: the queue gave up on nothing.", icon=":material/inbox:")
-        return
-    _draw_retry_all(found)
-    for letter in found.letters:
-        if draw_letter(letter, on_retry=_retry):
-            _confirm_delete(letter.id)
-    _draw_paging(found, cursors)
 
 
-def _draw_paging(found: LetterPage, cursors: list[str]) -> None:
-    back, forward = st.columns(2)
-    if cursors:
-        back.button("Back", key="letters_back", on_click=_back)
-    if found.next_cursor:
-        forward.button(
-            "More", key="letters_more", on_click=cursors.append, args=(found.next_cursor,)
-        )
+def _draw_live(window: Window, every: int | None) -> None:
+    """All that is polled; dialogs open outside of it, since a poll would close them."""
+
+    @st.fragment(run_every=every)
+    def live() -> None:
+        if is_asked():
+            st.rerun()
+        faults = health.check(services())
+        st.session_state[FAULTS] = faults
+        st.session_state[UPDATED] = datetime.now(UTC)
+        draw_parts(faults)
+        if faults["database"] is None:
+            _section("Now", lambda: _draw_figures(window))
+            _section("Failures that stand", _draw_failures)
+
+    live()
 
 
-def _back() -> None:
-    cursors: list[str] = st.session_state[CURSORS]
-    # A second click on the same button comes when there is nothing left to go back to.
-    del cursors[-1:]
+def _draw_figures(window: Window) -> None:
+    found = figures.workload(services(), window)
+    draw_standing(found.standing)
+    draw_sweep(found.last_sweep, now=found.at)
+    st.subheader(WINDOWS[window])
+    draw_throughput(found.throughput)
+    draw_stages(found.throughput.stages, is_sampled=found.throughput.is_sampled)
 
 
-def _draw_retry_all(found: LetterPage) -> None:
-    count = sum(letter.retryable for letter in found.letters)
-    is_partial = found.next_cursor is not None or bool(st.session_state[CURSORS])
-    if st.button(
-        f"Retry all that can be ({count}{' on this page' if is_partial else ''})",
-        key="letters_retry_all",
-        icon=":material/replay:",
-        disabled=not count and not is_partial,
-        help=None if count or is_partial else "No retry can help any of these.",
-    ):
-        _confirm_retry_all(count, is_partial=is_partial)
+def _draw_failures() -> None:
+    draw_failures(figures.failures(services()), on_retry=_retry)
 
 
-@st.dialog("Retry all that can be?")
-def _confirm_retry_all(count: int, *, is_partial: bool) -> None:
-    which = f"{count} on this page, and those on the others" if is_partial else f"{count}"
-    st.markdown(
-        f"Dead letters that go back to the queue: {which}. Each goes on at the first missing "
-        "result; what was paid for is not paid again. Those that no retry can help stay here."
-    )
-    st.button("Retry them", key="letters_retry_all_sure", type="primary", on_click=_retry_all)
-    _close_when_done()
+def _draw_age(every: int | None) -> None:
+    """How old the figures are; while they are polled, it is counted."""
+
+    @st.fragment(run_every=1 if every else None)
+    def age() -> None:
+        st.caption(f":material/schedule: Updated {ago(st.session_state[UPDATED])}")
+
+    age()
 
 
-@st.dialog("Delete this dead letter?")
-def _confirm_delete(letter_id: str) -> None:
-    st.markdown(
-        "The queue forgets the message for good. Its session stays as it is, and can be run "
-        "again from its own page."
-    )
-    st.button(
-        "Delete for good",
-        key="letter_delete_sure",
-        type="primary",
-        on_click=_delete,
-        args=(letter_id,),
-    )
-    _close_when_done()
-
-
-def _close_when_done() -> None:
-    if OUTCOME in st.session_state:
-        st.rerun()
-
-
-def _retry(letter_id: str) -> None:
-    def act(asker: Staff) -> str:
-        retried = dead_letter.retry(services(), letter_id, staff=asker)
-        if retried.queued:
-            return "Back in the queue."
-        return "The queue did not take it now; the sweeper brings it within a minute or two."
-
-    _do(act)
-
-
-def _retry_all() -> None:
-    _do(lambda asker: _told(dead_letter.retry_all(services(), staff=asker)))
-
-
-def _delete(letter_id: str) -> None:
-    def act(asker: Staff) -> str:
-        dead_letter.delete(services(), letter_id, staff=asker)
-        return "The dead letter is deleted."
-
-    _do(act)
-
-
-def _do(act: Callable[[Staff], str]) -> None:
-    """One click, one call; what came of it is drawn with the page."""
+def _retry(group: FailureGroup) -> None:
     try:
-        outcome: str | RostrumError | NoAccess = act(require(Role.ADMIN))
+        require(Role.ADMIN)
+        ask(BulkAction.RETRY, figures.rerunnable(services(), group.code))
     except (RostrumError, NoAccess) as refusal:
-        outcome = refusal
-    st.session_state[OUTCOME] = outcome
+        refuse(refusal)
 
 
-def _told(report: RetryReport) -> str:
-    told = f"{report.retried} back in the queue; {report.refused} cannot be retried."
-    if report.failed:
-        told += f" {report.failed} not taken by the queue now: the sweeper brings it."
-    return told + (" There are more: press again." if report.more else "")
+def _ask_vendors() -> None:
+    try:
+        require(Role.ADMIN)
+    except NoAccess as refusal:
+        refuse(refusal)
+    else:
+        st.session_state[VENDORS] = (datetime.now(UTC), health.check_vendors(services()))
+
+
+def _draw_vendors() -> None:
+    if VENDORS in st.session_state:
+        at, answered = st.session_state[VENDORS]
+        draw_parts(answered)
+        st.caption(f"Asked {ago(at)}.")
 
 
 page()

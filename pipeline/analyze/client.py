@@ -102,8 +102,8 @@ class Analyst(Protocol):
     def analyze(self, transcript: Transcript) -> Reading:
         """What a coach would say of it, unproven until the quotes are located."""
 
-    def ping(self) -> str:
-        """Ask for next to nothing; the model's name."""
+    def ping(self) -> None:
+        """Find out whether it would work, without work."""
 
     def close(self) -> None:
         """Give back the connections."""
@@ -162,17 +162,14 @@ class ClaudeAnalyst:
         _raise_if_refused(second)
         raise AnalysisInvalid
 
-    def ping(self) -> str:
-        """Ask for one token; the name of the model that answered.
+    def ping(self) -> None:
+        """Ask whether the service takes our key and knows our model.
 
         Raises:
-            AnalysisRejected, AnalysisUnavailable, RateLimited, TimedOut: it does not answer.
+            AnalysisUnavailable, RateLimited, TimedOut: it does not, now.
         """
         with _as_ours():
-            answered = self._client.messages.create(
-                model=self._model, max_tokens=1, messages=[{"role": "user", "content": "Hello"}]
-            )
-            return _Message.model_validate(answered).model
+            self._client.models.retrieve(self._model)
 
     def close(self) -> None:
         """Give back the connections."""

@@ -83,6 +83,7 @@ class SpeakingSession(Base):
         one_of("stage", Stage),
         Index("ix_sessions_learner_id_id", "learner_id", "id"),
         Index("ix_sessions_status_id", "status", "id"),
+        Index("ix_sessions_created_at", "created_at", postgresql_include=["status"]),
         Index(
             "ix_sessions_error_code_id",
             "error_code",
@@ -167,6 +168,7 @@ class Run(Base):
             "finished_at",
             postgresql_where=text("outcome IS DISTINCT FROM notified_outcome"),
         ),
+        Index("ix_runs_finished_at", "finished_at", postgresql_include=["outcome", "attempts"]),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -382,7 +384,10 @@ class SessionEvent(Base):
     """One change of status or stage: the timeline, nothing reconstructed."""
 
     __tablename__ = "session_events"
-    __table_args__ = (Index("ix_session_events_session_id_id", "session_id", "id"),)
+    __table_args__ = (
+        Index("ix_session_events_session_id_id", "session_id", "id"),
+        Index("ix_session_events_at", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,6 +14,8 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
+    insert,
     or_,
     select,
     union_all,
@@ -22,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
 from pipeline.database.sessions import IDEMPOTENCY_LIFE, change_status
+from pipeline.database.staff_models import SweepRecord
 from pipeline.errors import AudioNotDeleted, Unforeseen
 from pipeline.status import Outcome, Status
 
@@ -37,6 +41,7 @@ MOST_ATTEMPTS = 12
 """A run that was cut off so often is stopped by something of its own: three full messages."""
 ABANDONED_AFTER = timedelta(days=1)
 """A session that was announced and never uploaded."""
+SWEEPS_KEPT_FOR = timedelta(days=7)
 
 S = SpeakingSession
 
@@ -181,6 +186,17 @@ def is_overdue(*, now: datetime, retention: timedelta) -> ColumnElement[bool]:
     )
 
 
+def count_stuck(db: Session, *, now: datetime) -> int:
+    """How many sessions are stuck."""
+    return db.scalar(select(func.count()).select_from(stuck(now).subquery())) or 0
+
+
+def count_overdue_audio(db: Session, *, now: datetime, retention: timedelta) -> int:
+    """How many recordings are past their purpose."""
+    overdue = select(func.count()).select_from(S).where(is_overdue(now=now, retention=retention))
+    return db.scalar(overdue) or 0
+
+
 def reopen_after_deletion(db: Session, session_id: UUID) -> UUID | None:
     """Open the run of a session that gave up with nothing left to do but delete its audio.
 
@@ -213,6 +229,14 @@ def known_audio(db: Session, session_ids: list[UUID]) -> set[UUID]:
 def forget_old_keys(db: Session, *, now: datetime) -> None:
     """Delete idempotency keys that answer nobody any more."""
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - IDEMPOTENCY_LIFE))
+
+
+def record_sweep(
+    db: Session, did: Mapping[str, int], *, started_at: datetime, now: datetime
+) -> None:
+    """Write down what a sweep did, and forget those of more than a week ago."""
+    db.execute(insert(SweepRecord).values(started_at=started_at, finished_at=now, did=dict(did)))
+    db.execute(delete(SweepRecord).where(SweepRecord.finished_at <= now - SWEEPS_KEPT_FOR))
 
 
 def give_up(db: Session, session_id: UUID, *, run_id: UUID, actor: str, now: datetime) -> bool:

@@ -179,7 +179,7 @@ class BulkJob(Base):
     action: Mapped[str]
     argument: Mapped[str | None]
     """Whom to assign to."""
-    reason: Mapped[str | None]
+    reason: Mapped[str]
     requested_by: Mapped[str]
     role: Mapped[int]
     """Theirs when they asked."""
@@ -188,6 +188,8 @@ class BulkJob(Base):
     created_at: Mapped[datetime]
     lease_expires_at: Mapped[datetime | None]
     """Whoever works on it renews this; afterwards another process goes on."""
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Fencing token: grows with each claim; whoever settles an item names it."""
     finished_at: Mapped[datetime | None]
 
 

@@ -46,5 +46,8 @@ class Transcriber(Protocol):
     def transcribe(self, speech: Path, *, language: str, prompt: str | None) -> Heard:
         """What is said in a normalised file; times may be absent."""
 
+    def ping(self) -> None:
+        """Find out whether it would work, without work."""
+
     def close(self) -> None:
         """Give back the connections."""

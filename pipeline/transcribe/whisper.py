@@ -123,6 +123,15 @@ class WhisperTranscriber:
             answer = self._ask((FILE_NAME, audio, CONTENT_TYPE), language, prompt)
             return _in_our_terms(_Answered.model_validate(answer))
 
+    def ping(self) -> None:
+        """Ask whether the service takes our key and knows our model.
+
+        Raises:
+            TranscriptionUnavailable, RateLimited, TimedOut: it does not, now.
+        """
+        with _as_ours():
+            self._client.models.retrieve(self._model)
+
     def close(self) -> None:
         """Give back the connections."""
         self._client.close()

@@ -125,5 +125,6 @@ def test_a_sweep_says_what_it_did(api: Api) -> None:
         "audioDeleted": 0,
         "orphansDeleted": 0,
         "told": 0,
+        "jobsContinued": 0,
         "failures": 1,
     }, "the world's queue answers nobody, so the run could not be published"

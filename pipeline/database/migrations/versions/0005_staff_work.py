@@ -93,16 +93,17 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("argument", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("role", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "action IN ('rerun_analysis', 'rerun_full', 'delete', 'assign')",
+            "action IN ('rerun_analysis', 'rerun_full', 'retry', 'delete', 'assign')",
             name=op.f("ck_bulk_jobs_action"),
         ),
         sa.CheckConstraint(
@@ -348,6 +349,21 @@ def upgrade() -> None:
         unique=False,
         postgresql_ops={"id": "text_pattern_ops"},
     )
+    op.create_index(
+        "ix_runs_finished_at",
+        "runs",
+        ["finished_at"],
+        unique=False,
+        postgresql_include=["outcome", "attempts"],
+    )
+    op.create_index("ix_session_events_at", "session_events", ["at"], unique=False)
+    op.create_index(
+        "ix_sessions_created_at",
+        "sessions",
+        ["created_at"],
+        unique=False,
+        postgresql_include=["status"],
+    )
     op.add_column("sessions", sa.Column("audio_digest", sa.Text(), nullable=True))
     op.add_column(
         "sessions",
@@ -408,6 +424,11 @@ def downgrade() -> None:
         "ix_sessions_assigned_to_id",
         table_name="sessions",
         postgresql_where=sa.text("assigned_to IS NOT NULL"),
+    )
+    op.drop_index("ix_sessions_created_at", table_name="sessions", postgresql_include=["status"])
+    op.drop_index("ix_session_events_at", table_name="session_events")
+    op.drop_index(
+        "ix_runs_finished_at", table_name="runs", postgresql_include=["outcome", "attempts"]
     )
     op.drop_column("sessions", "assigned_to")
     op.drop_column("sessions", "names")
