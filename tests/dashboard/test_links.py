@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.links import SessionsLink
 from pipeline.criteria import Criteria
-from tests.dashboard.test_sessions_page import EVERY
+from tests.dashboard.session_list import EVERY
 from tests.rows import ANN, BOB
 
 NOW = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)

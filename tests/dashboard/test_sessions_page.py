@@ -1,87 +1,23 @@
-"""The list of sessions: what it shows, its filters in the address bar, and never the wrong row."""
+"""The list of sessions: what it shows, what it offers, and never the wrong row."""
 
 from __future__ import annotations
-
-from datetime import date
-from typing import Any
-from uuid import UUID
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.session_filters import VIEWS
-from dashboard.components.session_table import CHOSEN, COLUMNS
+from dashboard.components.session_table import COLUMNS
 from dashboard.services import services
 from pipeline import intake, review
 from pipeline.criteria import ReviewNeed
 from pipeline.errors import NoSpeech
 from pipeline.status import Status
 from tests.dashboard.screen import APP, Open, point_at, words
+from tests.dashboard.session_list import chosen, press, query, tick, titles
 from tests.rows import ANN, add, add_result, statements
 from tests.talks import tone
 from tests.world import NOWHERE, World
 
 SIGNED_IN = {"is_logged_in": True, "email": ANN, "email_verified": True}
-
-EVERY = {
-    "status": "FAILED",
-    "error": "NO_SPEECH",
-    "from": "2026-03-02",
-    "until": "2026-03-01",
-    "learner": "ann",
-    "source": "test",
-    "review": "needed",
-    "reviewer": ANN,
-    "category": "grammar",
-    "pattern": "grammar.tense",
-    "severity": "high",
-    "model": "claude",
-    "prompt": "v2",
-    "suspect": "20",
-    "evidence": "80",
-    "audio": "held",
-    "stuck": "yes",
-    "words": "bridge",
-    "q": "talk",
-}
-"""Each filter, as the address bar holds it."""
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
-
-
-def titles(page: AppTest) -> list[str]:
-    """Titles of the rows that are drawn."""
-    return list(page.dataframe[0].value["Title"]) if page.dataframe else []
-
-
-def tick(page: AppTest, *rows: int) -> AppTest:
-    """Tick rows by their place, as a person does."""
-    chosen = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-    page.session_state[str(page.dataframe[0].key)] = chosen
-    page.run()
-    assert not page.exception
-    return page
-
-
-def chosen(page: AppTest) -> tuple[UUID, ...]:
-    held: tuple[UUID, ...] = page.session_state[CHOSEN]
-    return held
-
-
-def query(page: AppTest) -> dict[str, Any]:
-    """The address bar: a list where the page wrote it, as it was given where it did not."""
-    held = page.query_params.items()
-    return {name: value[0] if isinstance(value, list) else value for name, value in held}
-
-
-def open_view(page: AppTest, name: str) -> None:
-    (views,) = page.button_group
-    views.set_value(name).run()
-    assert not page.exception
 
 
 @pytest.fixture
@@ -186,132 +122,6 @@ def test_a_transcript_never_goes_into_a_tables_data(world: World, screen: Open) 
     assert "hospital" not in screen().dataframe[0].value.to_csv()
 
 
-def test_filters_of_the_address_bar_are_applied_and_shown(world: World, screen: Open) -> None:
-    add(world, "Bob's talk", status=Status.UPLOADED, learner_id="bob")
-    add(world, "Ann's talk", status=Status.UPLOADED, learner_id="ann")
-    add(world, "Bob's other talk", learner_id="bob")
-
-    page = screen(status="UPLOADED", learner="bob")
-
-    assert titles(page) == ["Bob's talk"]
-    assert page.selectbox(key="sessions_filter_status").value == Status.UPLOADED
-    assert page.text_input(key="sessions_filter_learner").value == "bob"
-    assert page.button(key="sessions_clear").label == "Clear (2)"
-
-
-def test_every_filter_has_its_widget(screen: Open) -> None:
-    page = screen(**EVERY)
-
-    assert "No session matches these filters" in words(page)
-    assert page.button(key="sessions_clear").label == f"Clear ({len(EVERY)})"
-    assert "More filters that are set: error, from, until" in words(page)
-    widgets = [page.selectbox, page.text_input, page.date_input, page.number_input, page.toggle]
-    shown = {w.key: w.value for kind in widgets for w in kind}
-    assert {name: shown[f"sessions_filter_{name}"] for name in EVERY} == {
-        **EVERY,
-        "from": date(2026, 3, 2),
-        "until": date(2026, 3, 1),
-        "suspect": 20,
-        "evidence": 80,
-        "audio": True,
-        "stuck": True,
-    }
-    assert query(page) == EVERY
-
-
-def test_a_filter_that_is_changed_goes_to_the_address_bar_beside_the_others(
-    world: World, screen: Open
-) -> None:
-    add(world, "Ann's talk", learner_id="ann", status=Status.FAILED)
-    add(world, "Bob's talk", learner_id="bob", status=Status.FAILED)
-    page = screen(status="FAILED")
-
-    page.text_input(key="sessions_filter_learner").set_value(" bob ").run()
-    page.number_input(key="sessions_filter_evidence").set_value(80).run()
-    page.toggle(key="sessions_filter_audio").set_value(True).run()
-    assert query(page) == {
-        "status": "FAILED",
-        "learner": "bob",
-        "evidence": "80",
-        "audio": "held",
-    }
-    assert "No session matches" in words(page)
-
-    page.toggle(key="sessions_filter_audio").set_value(False).run()
-    page.number_input(key="sessions_filter_evidence").set_value(None).run()
-
-    assert query(page) == {"status": "FAILED", "learner": "bob"}
-    assert titles(page) == ["Bob's talk"]
-
-
-def test_one_click_clears_all_filters(world: World, screen: Open) -> None:
-    add(world, "A talk")
-    page = screen(status="FAILED", learner="nobody", words="x")
-    assert titles(page) == []
-
-    press(page, "sessions_clear")
-
-    assert titles(page) == ["A talk"]
-    assert query(page) == {}
-    assert page.button(key="sessions_clear").disabled
-
-
-def test_tampered_filters_are_left_out(world: World, screen: Open) -> None:
-    add(world, "A talk")
-
-    page = screen(status="NONSENSE", q="a\x00b", since="1", until="9999-12-31", evidence="1e9")
-
-    assert titles(page) == ["A talk"]
-    assert page.button(key="sessions_clear").disabled, "no filter is set"
-
-
-def test_a_value_that_nobody_has_is_shown_as_the_filter_that_finds_nothing(screen: Open) -> None:
-    page = screen(model="[a](http://x)", error="GONE")
-
-    assert page.selectbox(key="sessions_filter_error").value == "GONE"
-    assert "No session matches" in words(page)
-
-
-def test_a_saved_view_sets_its_filters_and_no_others(screen: Open) -> None:
-    page = screen(q="talk")
-
-    for name, filters in VIEWS.items():
-        open_view(page, name)
-        assert query(page) == filters
-
-
-def test_a_saved_view_is_known_by_its_filters(screen: Open) -> None:
-    page = screen(source="test")
-    assert page.session_state["sessions_view"] == "Test uploads"
-
-    page.text_input(key="sessions_filter_q").set_value("talk").run()
-    assert page.session_state["sessions_view"] is None
-
-
-def test_saved_views_find_what_their_names_say(world: World, screen: Open) -> None:
-    now = world.clock()
-    add(world, "failed today", status=Status.FAILED, created_at=now)
-    add(world, "failed before", status=Status.FAILED)
-    add(world, "test", source="test")
-    add_result(world, "mine", session={"assigned_to": "local admin"})
-    add_result(world, "unproven", evidence_share=0.5)
-
-    page, found = screen(), {}
-    for name in VIEWS:
-        open_view(page, name)
-        found[name] = titles(page)
-
-    assert found == {
-        "Needs review": ["unproven", "mine"],
-        "Mine": ["mine"],
-        "Failed today": ["failed today"],
-        "Stuck": ["test"],
-        "Low evidence": ["unproven"],
-        "Audio held": [],
-        "Test uploads": ["test"],
-    }
-
-
 def test_long_lists_come_in_pages(world: World, screen: Open) -> None:
     for number in range(27):
         add(world, f"talk {number}")
@@ -325,16 +135,6 @@ def test_long_lists_come_in_pages(world: World, screen: Open) -> None:
 
     press(page, "sessions_newer")
     assert titles(page)[0] == "talk 26"
-
-
-def test_another_filter_begins_at_its_first_page(world: World, screen: Open) -> None:
-    for number in range(27):
-        add(world, f"talk {number}", source="test")
-    page = press(screen(), "sessions_older")
-
-    open_view(page, "Test uploads")
-
-    assert "1–25 of 27" in words(page)
 
 
 def test_new_sessions_are_announced_and_move_nothing_until_asked_for(
