@@ -270,7 +270,7 @@ def test_the_page_asks_for_the_role_by_itself(
     alone.run()
 
     assert len(alone.exception) == 1, "details are for the log only"
-    # Where Rich is installed, as some tool of ours brings it, Streamlit prints instead of logging.
+    # Streamlit prints to the terminal instead where the package rich is installed.
     logged = caplog.text + capsys.readouterr().out
     assert "This needs the role admin; yours is less." in logged
     assert not alone.title
