@@ -23,7 +23,7 @@ from backend.schemas import (
     UserId,
     session_out,
 )
-from pipeline import direct_upload, intake, review
+from pipeline import direct_upload, intake, removal, review
 from pipeline.errors import UnsupportedAudio
 
 router = APIRouter(
@@ -188,4 +188,4 @@ def rerun(services: ServicesHeld, session_id: SessionId, wanted: RunIn) -> RunOu
 )
 def delete(services: ServicesHeld, session_id: SessionId) -> None:
     """Delete audio, rows and the session's share of the profile."""
-    intake.delete_session(services, session_id)
+    removal.delete_session(services, session_id)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from backend.dependencies import NoQuery, ServicesHeld, problems
 from backend.schemas import ExportOut, ProfileOut, UserId
-from pipeline import intake, review
+from pipeline import removal, review
 
 router = APIRouter(
     prefix="/api/users",
@@ -38,4 +38,4 @@ def export(services: ServicesHeld, user_id: LearnerId) -> JSONResponse:
 @router.delete("/{id:path}", status_code=204, summary="Erase a learner")
 def erase(services: ServicesHeld, user_id: LearnerId) -> None:
     """Delete everything held on a learner."""
-    intake.erase_learner(services, user_id)
+    removal.erase_learner(services, user_id)

@@ -11,7 +11,7 @@ from dashboard.access import renewed, require
 from dashboard.components.failure import draw_error
 from dashboard.services import services
 from dashboard.wording import plain, typed
-from pipeline import intake, review
+from pipeline import removal, review
 from pipeline.errors import InvalidInput, RostrumError
 from pipeline.staff import Role, Staff
 from pipeline.standing import LearnerStanding
@@ -85,7 +85,7 @@ def _erase(user_id: str) -> None:
         state[PROBLEM] = InvalidInput("That is not the id of this learner. Nothing was erased.")
         return
     try:
-        intake.erase_learner(services(), user_id, staff=asker, reason=state[REASON])
+        removal.erase_learner(services(), user_id, staff=asker, reason=state[REASON])
     except RostrumError as error:
         state[PROBLEM] = error
     else:

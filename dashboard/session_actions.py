@@ -14,7 +14,7 @@ from dashboard.access import require, viewer
 from dashboard.components.failure import draw_error
 from dashboard.services import services
 from dashboard.wording import plain
-from pipeline import intake
+from pipeline import intake, removal
 from pipeline.current_run import make_current
 from pipeline.errors import AlreadyRunning, NotFound, RostrumError
 from pipeline.session import RunRecord, SessionDetail, SessionRow
@@ -157,7 +157,7 @@ def _make_current(session_id: UUID, run_id: UUID) -> None:
 
 def _delete(session_id: UUID) -> None:
     asker = require(Role.ADMIN)
-    intake.delete_session(services(), session_id, staff=asker, reason=_reason("delete"))
+    removal.delete_session(services(), session_id, staff=asker, reason=_reason("delete"))
     st.session_state[DELETED] = True
 
 

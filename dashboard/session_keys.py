@@ -6,12 +6,12 @@ from uuid import UUID
 
 import streamlit as st
 
-from dashboard.links import SESSIONS_PAGE, SessionLink
-from pipeline.session import Neighbours
+from dashboard.links import SESSIONS_PAGE, SessionLink, SessionsLink
+from pipeline.listed import Neighbours
 
 KEYS = {
-    "n": "next session: the one created before this one",
-    "p": "previous session: the one created after this one",
+    "n": "next session of the list that you came from: the one created before this one",
+    "p": "previous session of that list: the one created after this one",
     "x": "analyse again",
     "j": "next mark in the talk (also → inside it)",
     "k": "previous mark in the talk (also ← inside it)",
@@ -22,12 +22,15 @@ KEYS = {
 }
 
 
-def draw_bar(link: SessionLink, beside: Neighbours) -> None:
-    """Draw it; where there is no neighbour the button is off."""
+def draw_bar(link: SessionLink, beside: Neighbours, filters: SessionsLink) -> None:
+    """Draw it; where there is no neighbour the button is off. The list's filters go along."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(SESSIONS_PAGE, label="All sessions", icon=":material/arrow_back:")
-        _neighbour("Previous", beside.newer, key="p", icon=":material/chevron_left:")
-        _neighbour("Next", beside.older, key="n", icon=":material/chevron_right:")
+        back = "Back to the list" if filters.query else "All sessions"
+        st.page_link(
+            SESSIONS_PAGE, label=back, icon=":material/arrow_back:", query_params=filters.query
+        )
+        _neighbour("Previous", beside.newer, filters, key="p", icon=":material/chevron_left:")
+        _neighbour("Next", beside.older, filters, key="n", icon=":material/chevron_right:")
         with st.popover("Link", icon=":material/link:"):
             st.code(_address(link), language=None, wrap_lines=True)
             st.caption("It holds the session's id, and opens for those who may sign in.")
@@ -35,7 +38,9 @@ def draw_bar(link: SessionLink, beside: Neighbours) -> None:
             _draw_keys()
 
 
-def _neighbour(label: str, session_id: UUID | None, *, key: str, icon: str) -> None:
+def _neighbour(
+    label: str, session_id: UUID | None, filters: SessionsLink, *, key: str, icon: str
+) -> None:
     st.button(
         label,
         key=f"session_{label.lower()}",
@@ -43,12 +48,12 @@ def _neighbour(label: str, session_id: UUID | None, *, key: str, icon: str) -> N
         shortcut=key,
         disabled=session_id is None,
         on_click=_open,
-        args=(session_id,),
+        args=(session_id, filters),
     )
 
 
-def _open(session_id: UUID) -> None:
-    st.query_params.from_dict(SessionLink(session_id).query)
+def _open(session_id: UUID, filters: SessionsLink) -> None:
+    st.query_params.from_dict({**filters.query, **SessionLink(session_id).query})
 
 
 def _address(link: SessionLink) -> str:

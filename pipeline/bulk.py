@@ -18,12 +18,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from pipeline import intake
+from pipeline import intake, removal
 from pipeline.bulk_action import BulkAction, BulkProgress
 from pipeline.database import audit, bulk, sessions
+from pipeline.database.base import new_id
 from pipeline.database.bulk import Hold, Item
 from pipeline.database.engine import transaction
-from pipeline.database.models import new_id
 from pipeline.errors import (
     InvalidInput,
     LeaseHeld,
@@ -217,7 +217,7 @@ def _retry(services: Services, hold: Hold, session_id: UUID, also: Also) -> None
 
 
 def _delete(services: Services, hold: Hold, session_id: UUID, also: Also) -> None:
-    intake.delete_session(services, session_id, staff=hold.staff, reason=hold.reason, also=also)
+    removal.delete_session(services, session_id, staff=hold.staff, reason=hold.reason, also=also)
 
 
 def _assign(services: Services, hold: Hold, session_id: UUID, also: Also) -> None:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pipeline import intake
 from pipeline.database import sessions
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.database.models import new_id
 from pipeline.errors import AudioMismatch
 from pipeline.publication import publish
 from pipeline.services import Services

@@ -17,7 +17,7 @@ from pipeline.report.content import report_of
 from pipeline.report.markdown import as_markdown
 from pipeline.report.page import as_html
 from pipeline.services import Services
-from pipeline.session import Neighbours, Page, Profile, SessionDetail, SessionRow
+from pipeline.session import Page, Profile, SessionDetail, SessionRow
 from pipeline.staff import AuditAction, Role, Staff
 from pipeline.status import Status
 
@@ -76,12 +76,6 @@ def session_row(services: Services, session_id: UUID) -> SessionRow:
     if row is None:
         raise NotFound
     return row
-
-
-def neighbours(services: Services, session_id: UUID) -> Neighbours:
-    """The sessions created just after and just before this one, which may be gone."""
-    with transaction(services.engine) as db:
-        return reading.neighbours(db, session_id)
 
 
 def session_detail(

@@ -33,7 +33,6 @@ __all__ = [
     "Metric",
     "MetricTrend",
     "Moment",
-    "Neighbours",
     "Page",
     "PatternStanding",
     "Point",
@@ -236,14 +235,6 @@ class SessionDetail:
         """What the run that is shown left out."""
         shown = (run.dropped for run in self.runs if run.id == self.result_run_id)
         return next(shown, ())
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The sessions beside one, in the order of their creation."""
-
-    newer: UUID | None
-    older: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pipeline.criteria import Criteria
 from pipeline.database import listing
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.database.models import new_id
 from pipeline.listed import ListedPage, Neighbours, News, Offered
 from pipeline.services import Services
 from pipeline.status import Stage, Status

@@ -10,15 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine, event
 
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.database.models import (
-    Insight,
-    Learner,
-    Run,
-    SpeakingSession,
-    StoredTranscript,
-    new_id,
-)
+from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
 from pipeline.database.staff_models import ResultSummary, StoredReview
 from pipeline.status import Status
 from tests.world import World

@@ -66,6 +66,7 @@ ORDER = (
     "intake",
     "current_run",
     "direct_upload",
+    "removal",
     "process",
     "dead_letter",
     "bulk",

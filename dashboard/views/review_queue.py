@@ -7,14 +7,14 @@ from uuid import UUID
 
 import streamlit as st
 
-from dashboard.access import NoAccess, require
+from dashboard.access import require
 from dashboard.components.failure import draw_error
 from dashboard.components.review_item import ItemActions, draw_item
-from dashboard.components.verdicts import Actions, Said
 from dashboard.links import SAMPLE_PERCENTS, ReviewQueueLink
 from dashboard.services import services
-from pipeline import golden_case, reviewing
-from pipeline.errors import Forbidden, RostrumError
+from dashboard.verdict_writes import attempt, verdict_actions
+from pipeline import reviewing
+from pipeline.errors import RostrumError
 from pipeline.staff import Role, Staff
 from pipeline.verdict import LOCK_MINUTES, MOST_COUNTED, Progress, QueueRule, Rule
 
@@ -60,7 +60,7 @@ def page() -> None:
         gone_to=st.session_state.get(AT),
         prefix=PAGE,
         actions=ItemActions(
-            verdict=Actions(_say, _amend, _withdraw, _golden),
+            verdict=verdict_actions(PROBLEM, on_said=_next_one),
             go_to=_go_to,
             complete=lambda review_id: _complete(review_id, rule),
             skip=lambda review_id, reason: _skip(review_id, reason, rule),
@@ -124,54 +124,12 @@ def _take(rule: Rule) -> None:
 
 
 def _attempt(write: Callable[[Staff], object]) -> bool:
-    """One write in the viewer's name; a refusal is kept for the page to show."""
-    try:
-        write(require(Role.COACH))
-    except NoAccess as refusal:
-        st.session_state[PROBLEM] = Forbidden(str(refusal))
-    except RostrumError as error:
-        st.session_state[PROBLEM] = error
-    else:
-        return True
-    return False
+    return attempt(PROBLEM, write)
 
 
-def _say(said: Said) -> None:
-    """Save a verdict; with it done, the next insight without one is in hand."""
-    if _saved(said):
-        st.session_state[AT] = None
-
-
-def _amend(said: Said) -> None:
-    """Save what was typed, and stay with it."""
-    _saved(said)
-
-
-def _saved(said: Said) -> bool:
-    return _attempt(
-        lambda staff: reviewing.save_verdict(
-            services(),
-            staff,
-            said.insight_id,
-            verdict=said.verdict,
-            rewrite=said.rewrite,
-            note=said.note,
-            seen_version=said.seen_version,
-        )
-    )
-
-
-def _withdraw(insight_id: UUID, seen_version: int) -> None:
-    _attempt(
-        lambda staff: reviewing.withdraw_verdict(
-            services(), staff, insight_id, seen_version=seen_version
-        )
-    )
-
-
-def _golden(insight_id: UUID, becomes: bool) -> None:  # noqa: FBT001 - a callback's value
-    act = golden_case.make if becomes else golden_case.take_back
-    _attempt(lambda staff: act(services(), staff, insight_id))
+def _next_one() -> None:
+    """With a verdict given, the next insight without one is in hand."""
+    st.session_state[AT] = None
 
 
 def _complete(review_id: UUID, rule: Rule) -> None:

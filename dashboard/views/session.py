@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
@@ -24,13 +25,22 @@ from dashboard.components.session_header import audio_clock, draw_facts, draw_st
 from dashboard.components.talk_charts import draw_pace, draw_pauses
 from dashboard.components.timeline import draw_runs, draw_timeline
 from dashboard.components.transcript import draw_place, draw_transcript
-from dashboard.links import SESSIONS_PAGE, SessionLink
+from dashboard.components.verdicts import WORDS, draw_verdict
+from dashboard.links import SESSIONS_PAGE, SessionLink, SessionsLink
 from dashboard.services import services
-from dashboard.session_actions import DELETED, ask_current, draw_actions, draw_problem, is_busy
+from dashboard.session_actions import (
+    DELETED,
+    PROBLEM,
+    ask_current,
+    draw_actions,
+    draw_problem,
+    is_busy,
+)
 from dashboard.session_gone import draw_gone, remember_open
 from dashboard.session_keys import draw_bar
+from dashboard.verdict_writes import verdict_actions
 from dashboard.wording import is_moving, plain, status_text
-from pipeline import audit_trail, review
+from pipeline import audit_trail, review, reviewing, session_list
 from pipeline.comparison import compare
 from pipeline.errors import NotFound
 from pipeline.session import Example, Insight, Moment, SessionDetail, SessionRow
@@ -52,9 +62,13 @@ def page() -> None:
             "This link names no session. Pick one from the list.", icon=":material/link_off:"
         )
         return
-    draw_bar(link, review.neighbours(services(), link.session_id))
+    looking = viewer()
+    filters = SessionsLink.read()
+    criteria = filters.criteria(me=looking.name, now=services().now())
+    beside = session_list.neighbours(services(), link.session_id, criteria)
+    draw_bar(link, beside, filters)
     try:
-        detail = review.session_detail(services(), link.session_id, staff=viewer())
+        detail = review.session_detail(services(), link.session_id, staff=looking)
     except NotFound:
         draw_gone(link.session_id)
         return
@@ -127,9 +141,23 @@ def _draw_talk_and_feedback(detail: SessionDetail) -> None:
             st.caption("There is no feedback yet.")
             return
         draw_summary(detail)
-        draw_insights(detail.insights, hand=hand, on_quote=show)
+        draw_insights(detail.insights, hand=hand, on_quote=show, beneath=_verdicts_of(session_id))
         draw_strengths(detail.strengths, on_quote=show)
         draw_dropped(detail.dropped)
+
+
+def _verdicts_of(session_id: UUID) -> Callable[[Insight], None]:
+    """What draws the verdict beneath an insight, folded in: most who come here only read."""
+    opinions = reviewing.opinions(services(), viewer(), session_id)
+    actions = verdict_actions(PROBLEM)
+
+    def draw(insight: Insight) -> None:
+        said = opinions.of(insight.id)
+        word = f"Verdict: {WORDS[said.mine.verdict][0]}" if said.mine else "Judge"
+        with st.expander(word, key=f"session_judge_{insight.id}", icon=":material/gavel:"):
+            draw_verdict(insight.id, said, prefix=PAGE, actions=actions)
+
+    return draw
 
 
 def _draw_figures(detail: SessionDetail) -> None:

@@ -7,6 +7,8 @@ from uuid import UUID
 import streamlit as st
 
 from dashboard.access import NoAccess, require, viewer
+from dashboard.bulk_actions import Matching, draw_bulk, draw_jobs
+from dashboard.components.bulk import Chosen
 from dashboard.components.failure import draw_error
 from dashboard.components.session_filters import VIEW, draw_filters
 from dashboard.components.session_news import draw_news
@@ -14,7 +16,7 @@ from dashboard.components.session_table import draw_column_choice, draw_links, d
 from dashboard.links import SESSION_PAGE, UPLOAD_PAGE, SessionLink, SessionsLink
 from dashboard.sample import upload_sample
 from dashboard.services import services
-from pipeline import session_list
+from pipeline import bulk, session_list
 from pipeline.criteria import Criteria
 from pipeline.errors import RostrumError
 from pipeline.listed import ListedPage, Offered
@@ -67,7 +69,7 @@ def page() -> None:
     _draw_paging(found, pages)
     if found.sessions:
         _draw_chosen(found, chosen, link)
-        _draw_actions(chosen, criteria, found.matching)
+        _draw_actions(found, chosen, criteria, offered.reviewers)
 
 
 def _remember_clicked(session_id: UUID) -> None:
@@ -185,14 +187,20 @@ def _draw_chosen(found: ListedPage, chosen: tuple[UUID, ...], link: SessionsLink
         draw_links(found.sessions, link)
 
 
-def _draw_actions(chosen: tuple[UUID, ...], criteria: Criteria, matching: int) -> None:
-    """What can be done with the chosen, or with all that match."""
-    if chosen:
-        st.caption(f"{len(chosen)} chosen")
-    elif criteria.count:
-        st.caption(f"Tick rows to choose sessions; {matching:,} match the filters.")
-    else:
-        st.caption("Tick rows to choose sessions.")
+def _draw_actions(
+    found: ListedPage, chosen: tuple[UUID, ...], criteria: Criteria, people: tuple[str, ...]
+) -> None:
+    """What can be done with the chosen, or with all that match; below it, how that goes."""
+    named = [Chosen(row.id, row.title or "Untitled") for row in found.sessions if row.id in chosen]
+    until = st.session_state[UNTIL]
+    # More than were counted are more than one action takes: it asks to narrow the filters.
+    count = found.matching if found.is_counted_whole else bulk.MOST_SESSIONS + 1
+    draw_bulk(
+        named,
+        Matching(count, lambda: session_list.matching_ids(services(), criteria, until=until)),
+        people=people,
+    )
+    draw_jobs()
 
 
 page()

@@ -12,7 +12,8 @@ from sqlalchemy import and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript, new_id
+from pipeline.database.base import new_id
+from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript
 from pipeline.database.staff_models import GoldenCase, StoredVerdict
 
 BATCH = 100

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
-from pipeline.database.models import new_id
+from pipeline.database.base import new_id
 from pipeline.database.staff_models import GoldenCase, GoldenRun
 from pipeline.scoring import Agreement, Findings, GoldenScore, Precision, Use
 

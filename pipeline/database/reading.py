@@ -27,7 +27,6 @@ from pipeline.progress import follow_ups, trends
 from pipeline.session import (
     Event,
     Failure,
-    Neighbours,
     PatternStanding,
     Profile,
     RunRecord,
@@ -181,13 +180,6 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         runs=_runs(db, session_id),
         events=_events(db, session_id),
     )
-
-
-def neighbours(db: Session, session_id: UUID) -> Neighbours:
-    """The sessions created just after and just before this one."""
-    newer = select(S.id).where(S.id > session_id).order_by(S.id).limit(1)
-    older = select(S.id).where(S.id < session_id).order_by(S.id.desc()).limit(1)
-    return Neighbours(newer=db.scalar(newer), older=db.scalar(older))
 
 
 def run_results(db: Session, session_id: UUID, run_id: UUID) -> RunResults | None:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from pipeline.database import sessions
+from pipeline.database.base import new_id
 from pipeline.database.leases import Lease, guard
 from pipeline.database.models import (
     Insight,
@@ -19,7 +20,6 @@ from pipeline.database.models import (
     StoredAnalysis,
     StoredMetric,
     StoredTranscript,
-    new_id,
 )
 from pipeline.database.stored import from_json, to_json
 from pipeline.finding import Dropped, Finding, Judgement, ProvenStrength

@@ -33,7 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
-from pipeline.database.models import Insight, SpeakingSession, StoredAnalysis, new_id
+from pipeline.database.base import new_id
+from pipeline.database.models import Insight, SpeakingSession, StoredAnalysis
 from pipeline.database.staff_models import GoldenCase, ResultSummary, StoredReview, StoredVerdict
 from pipeline.status import Status
 from pipeline.verdict import (

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from pipeline.database.base import new_id
 from pipeline.database.models import (
     IdempotencyKey,
     Learner,
@@ -32,7 +33,6 @@ from pipeline.database.models import (
     SpeakingSession,
     StoredPart,
     StoredTranscript,
-    new_id,
 )
 from pipeline.status import Scope, Status, Trigger, sources_of
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.bulk_action import BulkAction, BulkState
-from pipeline.database.models import Base, new_id, one_of
+from pipeline.database.base import Base, new_id, one_of
 from pipeline.staff import AuditAction
 from pipeline.verdict import ReviewState, Verdict
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components.trend_charts import chart_of, told
 from dashboard.wording import JOINER
-from pipeline import direct_upload, intake, learner, review
+from pipeline import direct_upload, learner, removal, review
 from pipeline.database.engine import transaction
 from pipeline.errors import NotFound
 from tests.dashboard.screen import Open, point_at, words
@@ -208,7 +208,7 @@ def test_a_learner_who_was_erased_by_another_meanwhile_is_explained(
     announced(world, "ann")
     page = screen("learner", id="ann")
     page.button(key="learner_erase").click().run()
-    intake.erase_learner(world.services, "ann")
+    removal.erase_learner(world.services, "ann")
 
     confirm(page, typed="ann")
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.links import OPERATIONS_PAGE
-from pipeline import intake
+from pipeline import removal
 from pipeline.status import Status
 from tests.backend.live import eventually
 from tests.dashboard.screen import APP, Open, account, point_at, words
@@ -152,7 +152,7 @@ def test_a_letter_of_a_session_that_is_gone_can_only_be_deleted(
     burials: Burials, operations: Open
 ) -> None:
     session_id = burials.bury_failed()
-    intake.delete_session(burials.world.services, session_id)
+    removal.delete_session(burials.world.services, session_id)
 
     page = operations("operations")
 

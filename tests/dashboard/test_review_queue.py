@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.services import services
-from pipeline import intake, reviewing
+from pipeline import removal, reviewing
 from pipeline.staff import Role, Staff
 from pipeline.verdict import QueueRule, Rule, Verdict
 from tests.dashboard.screen import Open, point_at, words
@@ -218,7 +218,7 @@ def test_a_talk_deleted_by_somebody_else_is_told_and_the_next_can_be_taken(
     rest, gone = finished(world), finished(world)
     page = taken(screen)
     (first, *_) = insights(world, gone)
-    intake.delete_session(world.services, gone)
+    removal.delete_session(world.services, gone)
 
     press(page, f"wrong_{first}")
     assert "This talk was deleted meanwhile" in words(page)

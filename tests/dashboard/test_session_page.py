@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components.measures import moment_text
 from dashboard.session_actions import ALREADY, AUDIO_GONE
 from dashboard.session_keys import KEYS
-from pipeline import intake, review
+from pipeline import intake, removal, review
 from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.session import SessionDetail
 from pipeline.status import Scope
@@ -258,7 +258,7 @@ def test_a_session_deleted_by_another_is_explained_and_what_was_typed_is_kept(
     page.toggle(key="session_compare").set_value(True).run()
     press(page, "session_current_1")
     page.text_input(key="session_current_reason").set_value("The second is **vague**.")
-    intake.delete_session(world.services, twice.row.id)
+    removal.delete_session(world.services, twice.row.id)
 
     press(page, "session_current_sure")
     page.run()

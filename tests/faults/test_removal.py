@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from pipeline import intake
+from pipeline import removal
 from pipeline.database.engine import transaction
 from pipeline.errors import AudioMissing, NotFound
 from pipeline.process import Done
@@ -23,11 +23,11 @@ QUICK = {TRANSCRIPT, COMPLETION}
 
 
 def delete(world: World, session_id: UUID) -> None:
-    intake.delete_session(world.services, session_id)
+    removal.delete_session(world.services, session_id)
 
 
 def erase(world: World, _session_id: UUID) -> None:
-    intake.erase_learner(world.services, "ann")
+    removal.erase_learner(world.services, "ann")
 
 
 @pytest.mark.timeout(60)

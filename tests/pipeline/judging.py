@@ -9,14 +9,9 @@ from sqlalchemy import true
 
 from pipeline import intake, reviewing
 from pipeline.database import sessions, summaries
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.database.models import (
-    Insight,
-    Run,
-    StoredAnalysis,
-    StoredTranscript,
-    new_id,
-)
+from pipeline.database.models import Insight, Run, StoredAnalysis, StoredTranscript
 from pipeline.database.stored import to_json
 from pipeline.reviewing import Item
 from pipeline.speech.quotes import LocatedQuote, locate

@@ -16,7 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from pipeline import audit_trail, dead_letter, intake, review
+from pipeline import audit_trail, dead_letter, intake, removal, review
 from pipeline.audit_entry import Entry, Wanted
 from pipeline.database import audit
 from pipeline.database.engine import transaction
@@ -71,13 +71,13 @@ ACTS: dict[AuditAction, tuple[Role, Act]] = {
     ),
     AuditAction.DELETE: (
         Role.ADMIN,
-        lambda services, session_id, staff: intake.delete_session(
+        lambda services, session_id, staff: removal.delete_session(
             services, session_id, staff=staff, reason="A wish"
         ),
     ),
     AuditAction.ERASE: (
         Role.ADMIN,
-        lambda services, _, staff: intake.erase_learner(
+        lambda services, _, staff: removal.erase_learner(
             services, "learner-1", staff=staff, reason="A wish"
         ),
     ),
@@ -151,7 +151,7 @@ def test_a_write_that_is_refused_leaves_none(world: World) -> None:
     with pytest.raises(EmptyAudio):
         intake.upload(world.services, audio=io.BytesIO(b""), user_id="x", staff=QUINN)
     with pytest.raises(NotFound):
-        intake.erase_learner(world.services, "nobody", staff=ANN)
+        removal.erase_learner(world.services, "nobody", staff=ANN)
 
     assert entries(world) == []
 
@@ -205,7 +205,7 @@ def test_the_same_upload_again_is_no_second_entry(world: World) -> None:
 def test_a_deletion_goes_on_naming_what_is_gone(world: World) -> None:
     session_id = world.complete("bob")
 
-    intake.delete_session(world.services, session_id, staff=ANN, reason=" Asked by mail\0 ")
+    removal.delete_session(world.services, session_id, staff=ANN, reason=" Asked by mail\0 ")
 
     (entry,) = entries(world, session_id=session_id)
     assert (entry.learner_id, entry.reason) == ("bob", "Asked by mail")

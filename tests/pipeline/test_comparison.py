@@ -215,15 +215,3 @@ def test_while_a_run_is_live_nobody_chooses(world: World, twice: SessionDetail) 
         make_current(world.services, QA, twice.row.id, twice.runs[0].id)
 
     assert shown(world, twice.row.id) == before
-
-
-def test_neighbours_are_those_created_just_before_and_after(world: World) -> None:
-    oldest, middle, newest = (world.upload(f"learner-{number}") for number in range(3))
-
-    found = [review.neighbours(world.services, each) for each in (oldest, middle, newest)]
-
-    assert [(each.newer, each.older) for each in found] == [
-        (middle, None),
-        (newest, oldest),
-        (None, middle),
-    ]

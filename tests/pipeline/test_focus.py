@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from pipeline import intake, review
+from pipeline import intake, removal, review
 from pipeline.finding import Finding
 from pipeline.focus import Figure, FollowUp, Spoken, focus_key, follow_up
 from pipeline.progress import trends
@@ -157,7 +157,7 @@ def test_a_deleted_or_another_learners_session_is_no_session_before(world: World
     second = world.complete("ann")
     assert told(world, second) is not None
 
-    intake.delete_session(world.services, first)
+    removal.delete_session(world.services, first)
 
     assert told(world, second) is None
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from evaluation.golden import load
-from pipeline import golden_case, intake, reviewing
+from pipeline import golden_case, removal, reviewing
 from pipeline.database.engine import transaction
 from pipeline.errors import Forbidden, InvalidInput, OutOfDate
 from pipeline.staff import Staff
@@ -173,7 +173,7 @@ def test_a_case_goes_with_its_session(world: World, talk: UUID, insights: list[U
     say(world, ANN, insights[0], Verdict.WRONG)
     golden_case.make(world.services, ANN, insights[0])
 
-    intake.delete_session(world.services, talk)
+    removal.delete_session(world.services, talk)
 
     assert cases(world) == []
     with pytest.raises(OutOfDate):

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, event, text
 
-from pipeline import direct_upload, intake, learner
+from pipeline import direct_upload, learner, removal
 from pipeline.database.engine import transaction
 from pipeline.errors import NotFound
 from pipeline.staff import Role, Staff
@@ -131,7 +131,7 @@ def test_a_learner_without_a_completed_session_is_shown_with_what_is_held(world:
 
 def test_who_is_not_there_or_was_erased_is_not_found(world: World) -> None:
     world.complete("ann")
-    intake.erase_learner(world.services, "ann")
+    removal.erase_learner(world.services, "ann")
 
     for user_id in ("ann", "nobody"):
         with pytest.raises(NotFound, match="no such learner"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pipeline import intake
+from pipeline import removal
 from pipeline.database.engine import transaction
 from pipeline.errors import Interrupted, LeaseHeld, NotFound, TimedOut
 from pipeline.process import Delivery, process_session
@@ -85,7 +85,7 @@ def test_a_session_deleted_while_it_is_processed_stops_the_worker(world: World) 
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(world.deliver, session_id)
         _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
-        intake.delete_session(world.services, session_id)
+        removal.delete_session(world.services, session_id)
         assert isinstance(working.exception(), NotFound)
 
     assert not world.is_stored(session_id)
@@ -107,9 +107,9 @@ def test_a_worker_notices_a_deletion_while_the_vendor_keeps_it_waiting(
         working = pool.submit(quick.deliver, session_id)
         _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
         if act == "delete the session":
-            intake.delete_session(world.services, session_id)
+            removal.delete_session(world.services, session_id)
         else:
-            intake.erase_learner(world.services, "ann")
+            removal.erase_learner(world.services, "ann")
         assert isinstance(working.exception(), NotFound)
 
     assert time.monotonic() - begun < 30

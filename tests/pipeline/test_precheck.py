@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from pipeline import audio, intake, precheck
+from pipeline import audio, intake, precheck, removal
 from pipeline.database.engine import transaction
 from pipeline.errors import AudioTooLarge, EmptyAudio, RostrumError, UnsupportedAudio
 from tests.talks import RATE, encode, tone
@@ -89,7 +89,7 @@ def test_the_same_recording_is_known_again_whoever_it_was_sent_for(world: World)
 
 def test_a_deleted_session_is_not_remembered(world: World) -> None:
     content = tone(3)
-    intake.delete_session(world.services, world.upload(audio=content))
+    removal.delete_session(world.services, world.upload(audio=content))
 
     assert precheck.sent_before(world.services, [looked(world, content).digest]) == {}
 

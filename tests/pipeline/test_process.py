@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import direct_upload, intake
+from pipeline import direct_upload, intake, removal
 from pipeline.errors import (
     AnalysisUnavailable,
     AudioMissing,
@@ -126,7 +126,7 @@ def test_a_message_of_an_older_run_is_a_duplicate(world: World) -> None:
 
 def test_an_unknown_session_is_not_found(world: World) -> None:
     session_id = world.upload()
-    intake.delete_session(world.services, session_id)
+    removal.delete_session(world.services, session_id)
 
     with pytest.raises(NotFound):
         world.deliver(session_id)

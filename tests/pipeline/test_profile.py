@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pipeline import intake, review
+from pipeline import intake, removal, review
 from pipeline.database import profiles
 from pipeline.database.engine import transaction
 from pipeline.session import PatternStanding
@@ -62,7 +62,7 @@ def test_deleting_a_session_takes_its_counts_along(world: World) -> None:
     second = world.complete()
     assert patterns(world)["vocabulary.fillers"].sessions_seen == 2
 
-    intake.delete_session(world.services, second)
+    removal.delete_session(world.services, second)
 
     assert patterns(world) == once
     assert rows(world) == recomputed(world)

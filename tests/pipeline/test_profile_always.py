@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline import intake, review
+from pipeline import intake, removal, review
 from pipeline.errors import AnalysisUnavailable, TranscriptionUnavailable
 from pipeline.session import Insight, SessionDetail
 from pipeline.status import Scope, Status
@@ -127,7 +127,7 @@ class Learning(RuleBasedStateMachine):
 
     @rule(session=consumes(sessions))
     def delete(self, session: UUID) -> None:
-        intake.delete_session(self.world.services, session)
+        removal.delete_session(self.world.services, session)
 
     @invariant()
     def profile_is_what_the_sessions_give(self) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from pipeline import intake, reviewing
+from pipeline import removal, reviewing
 from pipeline.database.engine import transaction
 from pipeline.errors import Forbidden, InvalidInput, OutOfDate, Taken
 from pipeline.staff import Staff
@@ -207,7 +207,7 @@ def test_second_reviews_come_before_first_ones(twice: World) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda world, session: intake.delete_session(world.services, session), "deleted"),
+        (lambda world, session: removal.delete_session(world.services, session), "deleted"),
         (run_again, "analysed again"),
     ],
 )

@@ -10,11 +10,9 @@ import pytest
 from pipeline import direct_upload, session_list
 from pipeline.criteria import Criteria, ReviewNeed
 from pipeline.database import operations
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.database.models import (
-    Run,
-    new_id,
-)
+from pipeline.database.models import Run
 from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.listed import AudioState
 from pipeline.status import Status

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text, update
 
-from pipeline import intake, session_list
+from pipeline import intake, removal, session_list
 from pipeline.criteria import Criteria
 from pipeline.database.engine import transaction
 from pipeline.database.models import (
@@ -109,7 +109,7 @@ def test_news_are_what_came_and_what_changed_since(world: World) -> None:
     assert (news.arrived, news.changed, news.moving) == (0, 0, {})
 
     add(world, "new", source="test")
-    intake.delete_session(world.services, gone)
+    removal.delete_session(world.services, gone)
     with transaction(world.services.engine) as db:
         stage = {"stage": Stage.ANALYZING}
         db.execute(update(SpeakingSession).where(SpeakingSession.id == moving).values(stage))

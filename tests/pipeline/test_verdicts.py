@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from pipeline import golden_case, intake, reviewing
+from pipeline import golden_case, removal, reviewing
 from pipeline.database import sessions
 from pipeline.database.engine import transaction
 from pipeline.errors import InvalidInput, NotFound, OutOfDate
@@ -155,7 +155,7 @@ def test_an_insight_that_is_gone_takes_no_verdict(
 ) -> None:
     if seen:
         say(world, ANN, insight)
-    intake.delete_session(world.services, talk)
+    removal.delete_session(world.services, talk)
 
     with pytest.raises(OutOfDate, match="deleted"):
         say(world, ANN, insight, Verdict.WRONG, seen=seen)
