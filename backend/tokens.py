@@ -39,8 +39,9 @@ def known_tokens(settings: Settings) -> dict[str, str]:
             "API_TOKENS must be name:digest, separated by commas. "
             "`python -m backend.tokens NAME` makes one."
         )
-    if settings.api_token is not None:
-        found[digest_of(settings.api_token.get_secret_value())] = MAIN
+    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    if token:
+        found[digest_of(token)] = MAIN
     return found
 
 

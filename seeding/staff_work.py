@@ -41,6 +41,7 @@ NOTES = ("Said once only, and corrected at once.", "This is fine in spoken Engli
 REWRITE = "Name the place, and say it as the learner would: one sentence, one thing to try."
 JOB_SIZE = 60
 SWEEPS = 144
+QUARTER_SECONDS = 900
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
@@ -63,6 +64,7 @@ class Desk:
     def __init__(self, book: Book, chance: random.Random, until: datetime) -> None:
         self._book, self._chance, self._until = book, chance, until
         self._audit: list[_Entry] = []
+        self._looks: set[tuple[UUID, str, float]] = set()
         self._seen: list[UUID] = []
         """Completed sessions, for the jobs."""
 
@@ -311,6 +313,12 @@ class Desk:
         reason: str | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
+        if action is AuditAction.VIEW_TRANSCRIPT:
+            # The audit tells of one look a person, session and quarter of an hour.
+            look = (life.id, actor.name, at.timestamp() // QUARTER_SECONDS)
+            if look in self._looks:
+                return
+            self._looks.add(look)
         self._audit.append(_Entry(at, actor, action, life.id, life.user_id, reason, detail or {}))
 
 

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.links import AUDIT_PAGE
+from dashboard.wording import JOINER
 from pipeline import audit_trail
 from pipeline.audit_entry import Wanted
 from pipeline.database import audit
@@ -53,7 +54,8 @@ def test_one_entry_says_who_did_what_to_which_session_when_and_why(
 
     (row,) = table(screen("audit")).to_dict("records")
 
-    assert row["Who"].replace("\\", "").startswith("[cora@example.com](/audit?actor=cora%40")
+    who = row["Who"].replace("\\", "").replace(JOINER, "")
+    assert who.startswith("[cora@example.com](/audit?actor=cora%40")
     assert row["Who"].endswith("(coach)")
     assert row["What"] == "Asked for another run"
     assert row["Session"].endswith(f"(/session?id={session_id})")

@@ -99,8 +99,8 @@ def test_text_stands_out_from_both_backgrounds(theme: dict[str, Any]) -> None:
 
 def test_what_can_be_pressed_stands_out(theme: dict[str, Any]) -> None:
     assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= SHAPES
-    on_button = max(contrast(theme["primaryColor"], text) for text in ("#ffffff", "#000000"))
-    assert on_button >= TEXT
+    # Streamlit writes on a button in white, whatever its colour.
+    assert contrast(theme["primaryColor"], "#ffffff") >= TEXT
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
