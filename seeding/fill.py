@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from pipeline.database import profiles, summaries
 from pipeline.database.engine import transaction
 from pipeline.database.models import Learner, SpeakingSession
-from pipeline.database.staff_models import BulkJob, GoldenRun, SweepRecord
+from pipeline.database.staff_models import AuditEntry, BulkJob, GoldenRun, SweepRecord
 from pipeline.services import Services
 from pipeline.storage import audio_key
 from seeding.book import Book, Columns
@@ -92,7 +92,8 @@ class _Filling:
         self.recordings: list[UUID] = []
         """Sessions whose recording would still be stored."""
         self._db, self._seed = db, seed
-        self._desk = Desk(self.book, random.Random(f"{seed} staff"), until)  # noqa: S311 - the same each time
+        chance = random.Random(f"{seed} staff")  # noqa: S311 - the same each time
+        self._desk = Desk(self.book, chance, until, known=_audited(db))
         self._results: dict[tuple[str, int, int, Coach], Columns] = {}
         self._completed: list[UUID] = []
         self._learners: set[str] = set()
@@ -159,6 +160,13 @@ class _Filling:
         summaries.refresh(self._db, *self._completed)
         for learner_id in sorted(self._learners):
             profiles.refresh(self._db, learner_id)
+
+
+def _audited(db: Session) -> frozenset[UUID | None]:
+    """Made-up sessions that the audit tells of since an earlier filling: it keeps its entries."""
+    of_ours = AuditEntry.learner_id.startswith(LEARNER_PREFIX, autoescape=True)
+    told = select(AuditEntry.session_id).where(of_ours, AuditEntry.session_id.is_not(None))
+    return frozenset(db.scalars(told.distinct()))
 
 
 def remove(services: Services) -> int:

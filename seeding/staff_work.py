@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,6 @@ NOTES = ("Said once only, and corrected at once.", "This is fine in spoken Engli
 REWRITE = "Name the place, and say it as the learner would: one sentence, one thing to try."
 JOB_SIZE = 60
 SWEEPS = 144
-QUARTER_SECONDS = 900
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
@@ -61,10 +60,18 @@ class _Entry:
 class Desk:
     """Where staff work: it writes into the book, and keeps the audit until the end."""
 
-    def __init__(self, book: Book, chance: random.Random, until: datetime) -> None:
+    def __init__(
+        self,
+        book: Book,
+        chance: random.Random,
+        until: datetime,
+        *,
+        known: Container[UUID | None] = (),
+    ) -> None:
+        """`known` are sessions that the audit has entries of already: none is added again."""
         self._book, self._chance, self._until = book, chance, until
+        self._known = known
         self._audit: list[_Entry] = []
-        self._looks: set[tuple[UUID, str, float]] = set()
         self._seen: list[UUID] = []
         """Completed sessions, for the jobs."""
 
@@ -191,7 +198,8 @@ class Desk:
         self._run_again()
         self._evaluate()
         self._sweep()
-        for entry in sorted(self._audit, key=lambda entry: entry.at):
+        new = [entry for entry in self._audit if entry.session_id not in self._known]
+        for entry in sorted(new, key=lambda entry: entry.at):
             self._book.audit.add_row(
                 at=entry.at,
                 actor=entry.actor.name,
@@ -313,12 +321,6 @@ class Desk:
         reason: str | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        if action is AuditAction.VIEW_TRANSCRIPT:
-            # The audit tells of one look a person, session and quarter of an hour.
-            look = (life.id, actor.name, at.timestamp() // QUARTER_SECONDS)
-            if look in self._looks:
-                return
-            self._looks.add(look)
         self._audit.append(_Entry(at, actor, action, life.id, life.user_id, reason, detail or {}))
 
 
