@@ -101,6 +101,10 @@ def _draw_start(rule: Rule) -> None:
             "Nothing is left for you under this rule. Choose another, or come back later.",
             icon=":material/done_all:",
         )
+    st.caption(
+        "You get one talk with its feedback. Give each insight a verdict, by its button or the keys "
+        "1–5; the next one comes by itself. When all are judged, N ends the talk and brings another."
+    )
     st.button(
         "Take the next talk",
         key=f"{PAGE}_take",

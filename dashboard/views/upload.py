@@ -52,6 +52,7 @@ def page() -> None:
         key="upload_send",
         icon=":material/upload:",
         disabled=not ready or is_sending,
+        help=None if ready else "Pick files or record something first.",
         on_click=_begin,
         args=(files,),
     )
