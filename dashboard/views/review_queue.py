@@ -102,8 +102,9 @@ def _draw_start(rule: Rule) -> None:
             icon=":material/done_all:",
         )
     st.caption(
-        "You get one talk with its feedback. Give each insight a verdict, by its button or the keys "
-        "1–5; the next one comes by itself. When all are judged, N ends the talk and brings another."
+        "You get one talk with its feedback. Give each insight a verdict, by its button or the "
+        "keys 1–5; the next one comes by itself. When all are judged, N ends the talk and brings "
+        "another."
     )
     st.button(
         "Take the next talk",
