@@ -39,11 +39,12 @@ def page() -> None:
 def _draw_period(link: QualityLink) -> int:
     # The address bar is the one truth: the widget shows it, and writes to it when changed.
     st.session_state["quality_days"] = link.days
-    st.segmented_control(
+    st.radio(
         "Period",
         PERIODS,
         format_func=lambda days: f"{days} days",
         key="quality_days",
+        horizontal=True,
         on_change=_choose_period,
     )
     return link.days

@@ -139,7 +139,7 @@ def test_a_row_of_the_list_opens_its_session(stack: RunningStack, page: Page) ->
     page.mouse.click(box["x"] + 62, box["y"] + 53)
 
     expect(page.get_by_role("heading", name="Sample talk")).to_be_visible()
-    expect(page.get_by_role("link", name="All sessions")).to_be_visible()
+    expect(page.get_by_role("link", name="Back to the list")).to_be_visible()
 
 
 def test_analyse_again_is_watched_until_it_is_completed(stack: RunningStack, page: Page) -> None:
