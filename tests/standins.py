@@ -42,9 +42,13 @@ class StandIn:
         self._call("DELETE", "/_local/calls")
 
     def calls(self) -> list[dict[str, str]]:
-        """Which calls came: method and path."""
+        """Which calls came: method and path.
+
+        Left out is what a queue brings here that some test pointed at this stand-in: its retries
+        come in the middle of other tests.
+        """
         seen: list[dict[str, str]] = self._call("GET", "/_local/calls")
-        return seen
+        return [call for call in seen if not call["path"].startswith("/api/internal/")]
 
     def switch(self, path: str, body: Any) -> None:
         """Use a switch that only this stand-in has."""

@@ -75,7 +75,12 @@ def _header(key: str) -> bytes:
 
 
 @ANYTHING
-@given(user_id=TEXT.map(lambda text: text.encode("utf-8", "replace").decode()))
+@given(
+    user_id=TEXT.map(lambda text: text.encode("utf-8", "replace").decode()).filter(
+        # A client takes these out of the path itself: what arrives is another address.
+        lambda text: text not in {".", ".."}
+    )
+)
 def test_no_learner_whatever_breaks_a_path(api: Api, user_id: str) -> None:
     answer = api.client.get(f"/api/users/{quote(user_id, safe='')}/export")
 

@@ -19,6 +19,7 @@ from pipeline.process import Delivery, process_session
 from pipeline.queue import RETRIES
 from pipeline.status import Stage, Status
 from pipeline.workspace import PREFIX
+from tests.backend.live import eventually
 from tests.pipeline.test_process import answer
 from tests.talks import LINES, verbose_json
 from tests.world import World
@@ -58,6 +59,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
     worker = threading.Thread(target=hang)
     worker.start()
     _wait_for_stage(world, session_id, Stage.TRANSCRIBING)
+    # The slow answer is for the first worker, which decodes the recording before it asks.
+    eventually(world.whisper.calls)
     world.clock.move(seconds=world.services.settings.lease_seconds + 1)
     world.deliver(session_id, retried=1)
     worker.join()
