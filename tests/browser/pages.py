@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from dashboard import links
 from pipeline import review
 from pipeline.services import Services
 from pipeline.status import Status
+from tests.stack import ROOT
 
+IMAGES = ROOT / "docs" / "images"
 LEARNER = "seed-amara"
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 """Streamlit has run the page to its end."""
@@ -51,6 +54,12 @@ def completed_session(services: Services) -> UUID:
     """The newest one of that learner."""
     rows = review.list_sessions(services, user_id=LEARNER, limit=50).sessions
     return next(row.id for row in rows if row.status is Status.COMPLETED)
+
+
+def picture(page: Page, name: str, tmp_path: Path) -> None:
+    """Take a picture; into the docs only where somebody asks for it."""
+    wanted = os.environ.get("UPDATE_SCREENSHOTS")
+    page.screenshot(path=(IMAGES if wanted else tmp_path) / name)
 
 
 @contextmanager

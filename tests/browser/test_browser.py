@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.pages import picture
 from tests.stack import ROOT, RunningStack
 from tests.talks import RATE, encode
 
 MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 HELLO = ROOT / "tests" / "audio" / "hello.ogg"
-IMAGES = ROOT / "docs" / "images"
 SECONDS = 1000
 
 pytestmark = [
@@ -61,12 +60,6 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     opened.screenshot(path=tmp_path / "last.png")
     assert opened.get_by_test_id("stException").count() == 0
     context.close()
-
-
-def picture(page: Page, name: str, tmp_path: Path) -> None:
-    """Take a picture; into the docs only where somebody asks for it."""
-    wanted = os.environ.get("UPDATE_SCREENSHOTS")
-    page.screenshot(path=(IMAGES if wanted else tmp_path) / name)
 
 
 def test_the_sample_is_shown_whole_in_a_deep_link(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.conftest import CHROMIUM, Seeded
-from tests.browser.pages import NARROW, Place, link, places, visit, window
-from tests.stack import ROOT
+from tests.browser.pages import NARROW, Place, link, picture, places, visit, window
 
-IMAGES = ROOT / "docs" / "images"
 BARRIERS = ("serious", "critical")
 PLACES = places()
 
@@ -28,12 +25,6 @@ pytestmark = [
     ),
 ]
 each_page = pytest.mark.parametrize("place", PLACES, ids=[place.name for place in PLACES])
-
-
-def picture(page: Page, name: str, tmp_path: Path) -> None:
-    """Take a picture; into the docs only where somebody asks for it."""
-    wanted = os.environ.get("UPDATE_SCREENSHOTS")
-    page.screenshot(path=(IMAGES if wanted else tmp_path) / name)
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

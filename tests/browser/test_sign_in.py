@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,27 +12,19 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from local.child import answers, start, stop, wait_until
 from local.objects import ObjectsServer
 from local.ports import free_port
 from pipeline.services import Services
 from tests.backend.live import environment
+from tests.browser.conftest import CHROMIUM
 from tests.dashboard.provider import Provider, running_provider
 from tests.standins import StandIn
 from tests.talks import verbose_json
 from tests.world import Clock, World, settings_on
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SECONDS = 1000
 
 pytestmark = [
@@ -120,14 +111,6 @@ def house(  # noqa: PLR0917 - pytest passes fixtures by name
         finally:
             stop(process)
             services.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,20 +6,19 @@ It is served by itself, from `talk_page.py`: no stack and no speech model behind
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from local.child import answers, start, stop, wait_until
 from local.ports import free_port
+from tests.browser.conftest import CHROMIUM
 from tests.browser.talks_shown import HOSTILE, two_hours
 from tests.stack import ROOT
 from tests.talks import LINES
 
-CHROMIUM = shutil.which("chromium")
 SECONDS = 1000
 
 pytestmark = [
@@ -46,14 +45,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: Browser) -> Iterator[Browser]:
     expect.set_options(timeout=30 * SECONDS)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
+    yield chromium
+    expect.set_options(timeout=5 * SECONDS)
 
 
 @pytest.fixture
