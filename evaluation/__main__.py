@@ -112,7 +112,9 @@ def _store(settings: Settings, records: Sequence[report.Record]) -> None:
                 services,
                 model=held["model"],
                 prompt_version=held["promptVersion"],
-                figures=held["figures"],
+                figures={
+                    label: held["figures"][name] for name, (label, _) in report.FIGURES.items()
+                },
                 findings={
                     case["id"]: Findings(
                         tuple(case["right"]),

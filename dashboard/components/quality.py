@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import altair as alt
@@ -78,18 +77,13 @@ def draw_figures(before: GoldenScore, after: GoldenScore) -> None:
     pairs = [(before.figures.get(name), after.figures.get(name)) for name in names]
     table = pd.DataFrame(
         {
-            "Figure": [_words(name) for name in names],
+            "Figure": names,
             "First": [_figure(first) for first, _ in pairs],
             "Second": [_figure(second) for _, second in pairs],
             "Change": [_change(first, second) for first, second in pairs],
         }
     )
     st.dataframe(table, hide_index=True, key="quality_figures", height="content")
-
-
-def _words(name: str) -> str:
-    """`allPrecision` as `All precision`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
 
 
 def _figure(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import CHROMIUM, Seeded
 from tests.browser.pages import NARROW, Place, link, picture, places, visit, window
@@ -78,6 +78,16 @@ def test_a_page_keeps_nobody_out(
 
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     picture(page, f"{place.name}-dark.png" if dark else f"{place.name}.png", tmp_path)
+    found = barriers(page)
+    page.close()
+    assert found == "", found
+
+
+def test_a_view_that_is_chosen_can_be_read(wide: BrowserContext, seeded: Seeded) -> None:
+    page = wide.new_page()
+    visit(page, f"{seeded.url}/?review=needed")
+
+    expect(page.get_by_role("radio", name="Needs review")).to_be_checked()
     found = barriers(page)
     page.close()
     assert found == "", found

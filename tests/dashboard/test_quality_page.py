@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from dashboard.components.quality import _words
 from pipeline import golden_case, quality
 from pipeline.scoring import Findings
 from pipeline.verdict import Verdict
@@ -26,7 +25,7 @@ def golden_run(world: World, prompt: str, **findings: Findings) -> None:
         world.services,
         model="claude-x",
         prompt_version=prompt,
-        figures={"allPrecision": 0.5 if prompt == "v1" else 0.75, "costUsd": None},
+        figures={"Precision, all": 0.5 if prompt == "v1" else 0.75, "Cost in US dollars": None},
         findings=findings,
     )
 
@@ -83,8 +82,8 @@ def test_two_golden_runs_are_set_against_each_other(world: World, screen: Open) 
     page = screen("quality")
 
     table = next(t.value for t in page.dataframe if "Figure" in t.value.columns)
-    assert list(table["Figure"]) == ["All precision", "Cost usd"]
-    assert list(table["Change"]) == ["▲ +0.250", ""]
+    assert list(table["Figure"]) == ["Cost in US dollars", "Precision, all"]
+    assert list(table["Change"]) == ["", "▲ +0.250"]
     (box,) = (box for box in page.expander if box.label.startswith("Talks answered"))
     assert box.label == "Talks answered differently: 2"
     told = " ".join(str(element.value) for element in box.markdown).replace("\\", "")
@@ -132,8 +131,3 @@ def test_who_has_no_role_sees_nothing(
 
     assert "Sign-in is not set up" in words(page)
     assert not page.dataframe
-
-
-def test_figures_are_named_in_words() -> None:
-    assert _words("grammarF1") == "Grammar f1"
-    assert _words("p95Seconds") == "P95 seconds"
