@@ -14,6 +14,7 @@ from pipeline.status import Stage
 
 SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 240, 600, 900)
 """Edges of the histograms: a deletion takes milliseconds, a long recording minutes."""
+TOLD, NOT_TOLD = "told", "not_told"
 
 
 class Meters:
@@ -77,6 +78,12 @@ class Meters:
             "Seconds of recordings whose transcript was kept",
             registry=self.registry,
         )
+        self._notices = Counter(
+            "rostrum_notices",
+            "Tries to tell the company's app of the end of a run, by outcome: told or not_told",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._swept = Gauge(
             "rostrum_last_sweep_timestamp_seconds",
             "When this process last swept to the end; 0: not yet",
@@ -89,6 +96,8 @@ class Meters:
         for stage in Stage:
             for ended in ("done", "failed"):
                 self._stages.labels(stage, ended)
+        for outcome in (TOLD, NOT_TOLD):
+            self._notices.labels(outcome)
         failures = [*Transient.__subclasses__(), *Permanent.__subclasses__()]
         for code in {failure.code for failure in failures}:
             for counter in (self._failures, self._retries, self._unpublished):
@@ -134,6 +143,10 @@ class Meters:
             self._unpriced.inc()
         else:
             self._cost.inc(float(cost_usd))
+
+    def noticed(self, *, told: bool) -> None:
+        """Count a try to tell the company's app."""
+        self._notices.labels(TOLD if told else NOT_TOLD).inc()
 
     def swept(self) -> None:
         """Note that a sweep went to its end."""

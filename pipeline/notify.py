@@ -18,6 +18,7 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
+from pipeline import tracing
 from pipeline.database import notices
 from pipeline.database.engine import transaction
 from pipeline.database.notices import Notice
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 5.0
 AT_MOST = 100
 """Notices that one call takes."""
+NOT_TOLD = "NOT_TOLD"
+"""The code of a span whose notice the app did not take."""
 
 log = logging.getLogger(__name__)
 
 
 class NotTold(Exception):
-    """The app did not take it; the message is a word for the log."""
+    """The app did not take it; the message is a word for the log and the trace."""
 
 
 def tell(services: Services, *, run_id: UUID | None = None) -> tuple[int, int]:
@@ -50,18 +53,26 @@ def tell(services: Services, *, run_id: UUID | None = None) -> tuple[int, int]:
         return 0, 0
     with transaction(services.engine) as db:
         untold = notices.take_untold(db, now=services.now(), limit=AT_MOST, run_id=run_id)
-    told = 0
-    for notice in untold:
+    told = sum(_is_told(services, notice) for notice in untold)
+    return told, len(untold) - told
+
+
+def _is_told(services: Services, notice: Notice) -> bool:
+    """Tell the app of one end, and write down that it took it; False: it did not."""
+    ids = _ids(notice)
+    with tracing.call("app notice", **ids) as note:
         try:
             _post(services, notice)
         except NotTold as reason:
-            log.warning("notice_not_told", extra={**_ids(notice), "reason": str(reason)})
-            continue
-        with transaction(services.engine) as db:
-            notices.mark_told(db, notice)
-        told += 1
-        log.info("notice_told", extra=_ids(notice))
-    return told, len(untold) - told
+            note(failed=NOT_TOLD, reason=str(reason))
+            services.meters.noticed(told=False)
+            log.warning("notice_not_told", extra={**ids, "reason": str(reason)})
+            return False
+    services.meters.noticed(told=True)
+    with transaction(services.engine) as db:
+        notices.mark_told(db, notice)
+    log.info("notice_told", extra=ids)
+    return True
 
 
 def _post(services: Services, notice: Notice) -> None:
@@ -83,7 +94,10 @@ def _post(services: Services, notice: Notice) -> None:
         }
     )
     message_id, now = f"{notice.run_id}.{notice.outcome}", services.now()
-    signature = Webhook(settings.require("NOTIFY_SECRET")).sign(message_id, now, body)
+    try:
+        signature = Webhook(settings.require("NOTIFY_SECRET")).sign(message_id, now, body)
+    except ValueError as error:
+        raise NotTold("NOTIFY_SECRET is not base64") from error
     # The address that was looked at is the one that is called: a name may change between the two.
     place = url._replace(netloc=_netloc(url, address_of(url, may_be_private=may_be_private)))
     try:

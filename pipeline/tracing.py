@@ -23,7 +23,7 @@ PARENT = "traceparent"
 """W3C's header. Its companion `tracestate` may hold any text, so it is not passed on."""
 
 Note = Callable[..., None]
-"""Adds attributes to a span: `note(tokens=5)`."""
+"""Adds attributes to a span: `note(tokens=5)`; `note(failed=code)` says that the step failed."""
 
 _tracer: Tracer | None = None
 
@@ -127,9 +127,13 @@ def _open(name: str, kind: str, attributes: Mapping[str, str | int]) -> Iterator
 
 
 def _noting(opened: Span) -> Note:
-    def note(*, name: str | None = None, **attributes: str | int | None) -> None:
+    def note(
+        *, name: str | None = None, failed: str | None = None, **attributes: str | int | None
+    ) -> None:
         if name is not None:
             opened.update_name(name)
+        if failed is not None:
+            _fail(opened, failed)
         for key, value in attributes.items():
             if value is not None:
                 opened.set_attribute(_key(key), value)
@@ -154,7 +158,9 @@ def _trace_id() -> str:
     return format_trace_id(get_current_span().get_span_context().trace_id)
 
 
-def _no_note(*, name: str | None = None, **attributes: str | int | None) -> None:
+def _no_note(
+    *, name: str | None = None, failed: str | None = None, **attributes: str | int | None
+) -> None:
     """Add nothing: there is no span."""
 
 

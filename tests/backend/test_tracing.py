@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pydantic import SecretStr
 
 from tests.backend.api import open_api
 from tests.backend.live import eventually, running_backend
 from tests.collector import Collector, running_collector
+from tests.local.destination import Reply, running_destination
+from tests.pipeline.test_notify import APP, SECRET
 from tests.standins import StandIn
 from tests.talks import LINES
 from tests.world import World
@@ -32,6 +34,7 @@ OUR_SPANS = {
     "stage analyzing": "delivery",
     "claude messages": "stage analyzing",
     "stage storing": "delivery",
+    "app notice": "delivery",
 }
 """Each step and what it is a step of."""
 LONG = 6
@@ -41,9 +44,12 @@ LONG = 6
 def test_upload_queue_delivery_stages_and_vendors_are_one_trace(
     world: World, qstash: StandIn, tmp_path: Path
 ) -> None:
-    with running_collector() as collector:
+    with running_collector() as collector, running_destination() as app:
         traced = world.with_settings(
-            qstash_url=qstash.url, otel_exporter_otlp_endpoint=collector.url
+            qstash_url=qstash.url,
+            otel_exporter_otlp_endpoint=collector.url,
+            notify_url=f"{app.url}{APP}",
+            notify_secret=SECRET,
         )
         with running_backend(
             traced.services.settings, tmp_path / "log", OTEL_BSP_SCHEDULE_DELAY="200"
@@ -91,6 +97,27 @@ def test_a_step_that_fails_says_its_code_and_no_message(world: World) -> None:
     assert failed.status.code == failed.status.STATUS_CODE_ERROR
     assert failed.status.message == ""
     assert not failed.events
+    assert b"hospital" not in b"".join(collector.received)
+
+
+def test_an_app_that_does_not_take_its_notice_is_a_failed_step_of_a_delivery_that_is_none(
+    world: World,
+) -> None:
+    with running_collector() as collector, running_destination() as app:
+        app.reply(Reply(503, body=b"hospital"))
+        traced = world.with_settings(
+            otel_exporter_otlp_endpoint=collector.url,
+            notify_url=f"{app.url}{APP}",
+            notify_secret=SECRET,
+        )
+        for api in open_api(traced):
+            assert api.process(api.world.upload()).status_code == 200
+
+    spans = collector.spans()
+    told = {item.key: item.value.string_value for item in spans["app notice"].attributes}
+    assert (told["error.type"], told["rostrum.reason"]) == ("NOT_TOLD", "HTTP 503")
+    assert spans["app notice"].status.code == Status.STATUS_CODE_ERROR
+    assert spans["delivery"].status.code == Status.STATUS_CODE_UNSET
     assert b"hospital" not in b"".join(collector.received)
 
 

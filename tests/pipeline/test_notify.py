@@ -115,6 +115,26 @@ def test_an_app_that_is_away_is_told_later_under_the_same_id(told: Told) -> None
     assert told.world.detail(session_id).row.completed_at
 
 
+def test_each_try_is_counted_by_its_outcome(told: Told) -> None:
+    told.app.reply(Reply(503))
+    told.world.complete()
+    told.world.clock.move(seconds=31)
+    sweep(told.world.services)
+
+    counted = told.world.services.meters.registry.get_sample_value
+    assert counted("rostrum_notices_total", {"outcome": "not_told"}) == 1
+    assert counted("rostrum_notices_total", {"outcome": "told"}) == 1
+
+
+def test_a_secret_that_is_none_harms_no_session(told: Told) -> None:
+    unsigned = told.world.with_settings(notify_secret="whsec_a")
+
+    session_id = unsigned.complete()
+
+    assert unsigned.detail(session_id).row.completed_at
+    assert told.app.to(APP) == []
+
+
 def test_nobody_is_told_of_what_ended_a_day_ago(told: Told) -> None:
     told.app.reply(Reply(503))
     told.world.complete()
