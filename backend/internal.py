@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.dependencies import ServicesHeld, note_session, problems
 from backend.errors import delivery_response
-from backend.request_log import log_unforeseen
 from backend.schemas import DeliveryOut, MarkedOut, SweepOut
 from pipeline.dead_letter import mark_dead
 from pipeline.errors import InvalidRequest, RostrumError, Unforeseen
 from pipeline.letter import FailureCallback
+from pipeline.log_lines import log_unforeseen
 from pipeline.process import Delivery, process_session
 from pipeline.signature import verify_delivery
 from pipeline.sweep import sweep

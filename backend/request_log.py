@@ -19,7 +19,7 @@ from backend.metrics import Answered, Metrics
 from backend.paths import path_of
 from pipeline import tracing
 from pipeline.errors import Unforeseen
-from pipeline.log_lines import bound, places
+from pipeline.log_lines import bound, log_unforeseen
 
 log = logging.getLogger(__name__)
 
@@ -114,8 +114,3 @@ def _template(scope: Scope) -> str:
     """The route as it was declared: ids and names stay out."""
     route = scope.get("route")
     return getattr(route, "path", "unknown")
-
-
-def log_unforeseen(error: BaseException) -> None:
-    """Write down where something broke: types and places, not the message."""
-    log.error("unforeseen", extra={"cause": places(error)})

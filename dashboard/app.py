@@ -15,12 +15,14 @@ from dashboard.access import sign_in_faults
 from dashboard.safe_headers import SafeHeaders
 from dashboard.sign_in_target import SignInTarget
 from dashboard.trouble import draw_trouble
+from pipeline import log_lines
 from pipeline.settings import Settings
 
 
 @asynccontextmanager
 async def _guarded(_app: st.App) -> AsyncIterator[None]:
-    """Refuse to start in production on what is unsafe."""
+    """Refuse to start in production on what is unsafe; log as every part of ours does."""
+    log_lines.configure()
     Settings().guard_production(*sign_in_faults())
     yield
 

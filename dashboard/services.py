@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.access import sign_in_faults
-from pipeline import log_lines
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -15,5 +14,4 @@ def services() -> Services:
     """Clients and connection pool; they hold no viewer's state."""
     settings = Settings()
     settings.guard_production(*sign_in_faults())
-    log_lines.configure()
     return Services(settings)

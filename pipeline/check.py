@@ -27,6 +27,7 @@ from pipeline.analyze import prompt
 from pipeline.database import revision
 from pipeline.database.engine import transaction
 from pipeline.errors import AudioMissing, ConfigurationMissing, RostrumError
+from pipeline.log_lines import configure
 from pipeline.schedule import EVERY_MINUTE
 from pipeline.services import Services
 from pipeline.settings import Settings, UnsafeConfiguration
@@ -268,4 +269,5 @@ def _say_unreadable(error: ValidationError) -> None:
 
 
 if __name__ == "__main__":
+    configure()
     sys.exit(main())

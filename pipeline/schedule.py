@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipeline.errors import RostrumError
+from pipeline.log_lines import configure
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -21,6 +22,7 @@ def schedule_sweep(services: Services, *, cron: str = EVERY_MINUTE) -> None:
 
 
 if __name__ == "__main__":
+    configure()
     try:
         schedule_sweep(Services(Settings()))
     except RostrumError as error:

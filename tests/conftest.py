@@ -62,6 +62,7 @@ pytest_plugins = [
     "tests.letters",
     "tests.dashboard.screen",
     "tests.stack",
+    "tests.faults.overheard",
 ]
 
 

@@ -24,6 +24,29 @@ logging.getLogger("x").info("session_claimed", extra={"session": "abc"})
 """
 
 
+BREAK = """
+import logging, sys, threading
+from pipeline import log_lines
+of_a_library = logging.getLogger("library.loaded.later")
+log_lines.configure()
+of_a_library.addHandler(logging.StreamHandler())
+def work():
+    raise ValueError("hospital")
+class Careless:
+    def __del__(self):
+        work()
+Careless()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+try:
+    work()
+except ValueError:
+    of_a_library.exception("a line of a library, by a handler of its own")
+work()
+"""
+
+
 def parsed(written: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in written.splitlines()]
 
@@ -61,6 +84,21 @@ def test_work_in_a_thread_of_its_own_names_the_same_ids() -> None:
 
     told = {line["event"]: line.get("session") for line in parsed(written.getvalue())}
     assert told == {"inside": "abc", "outside": None}
+
+
+def test_an_exception_that_nobody_caught_is_logged_by_type_and_place_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BREAK], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "hospital" not in done.stderr + done.stdout
+    lines = parsed("\n".join(line for line in done.stderr.splitlines() if line[:1] == "{"))
+    told = [line["event"] for line in lines if line["cause"][0] == "ValueError"]
+    assert told == ["unforeseen"] * 2 + [
+        "a line of a library, by a handler of its own",
+        "unforeseen",
+    ]
 
 
 def test_lines_are_json_in_a_file_and_readable_at_a_terminal() -> None:

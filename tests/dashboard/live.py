@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
 from local.child import answers, start, stop, wait_until
 from local.objects import ObjectsServer
 from local.ports import free_port
@@ -16,6 +21,8 @@ from pipeline.settings import Settings
 from tests.backend.live import environment
 from tests.standins import QSTASH_TOKEN
 from tests.world import NOWHERE, make_settings
+
+SECONDS_TO_DRAW = 30
 
 
 @dataclass(frozen=True)
@@ -55,3 +62,22 @@ def running_dashboard(settings: Settings, log: Path, **env: str) -> Iterator[Liv
         yield LiveDashboard(url, process.pid, log)
     finally:
         stop(process)
+
+
+def page_of(dashboard: LiveDashboard, page: str, query: str = "") -> bytes:
+    """All that a browser is sent which opens this page, over the dashboard's websocket."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = page
+    asked.rerun_script.query_string = query
+    sent = b""
+    with connect(
+        f"{dashboard.url.replace('http', 'ws')}/_stcore/stream",
+        subprotocols=[Subprotocol("streamlit")],
+        proxy=None,
+    ) as line:
+        line.send(asked.SerializeToString())
+        while True:
+            told = line.recv(timeout=SECONDS_TO_DRAW, decode=False)
+            sent += told
+            if ForwardMsg.FromString(told).WhichOneof("type") == "script_finished":
+                return sent
