@@ -17,7 +17,12 @@ from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 from pipeline.verdict import ReviewState, Verdict
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "backend", "dashboard", "local", "evaluation", "seeding")
+FOLDERS = {
+    **{name: ROOT / name for name in ("pipeline", "backend", "dashboard", "local")},
+    **{name: ROOT / name for name in ("evaluation", "seeding")},
+    "rostrum_client": ROOT / "client/rostrum_client",
+}
+PACKAGES = tuple(FOLDERS)
 LONGEST_MODULE = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 
@@ -97,8 +102,8 @@ def graph() -> grimp.ImportGraph:
 def modules() -> list[Path]:
     return [
         path
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
+        for folder in FOLDERS.values()
+        for path in folder.rglob("*.py")
         if "versions" not in path.parts
     ]
 
@@ -119,6 +124,7 @@ def imports(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
         ("dashboard", {"dashboard", "pipeline"}),
         ("evaluation", {"evaluation", "pipeline"}),
         ("seeding", {"seeding", "pipeline"}),
+        ("rostrum_client", {"rostrum_client"}),
     ],
 )
 def test_imports_point_one_way(graph: grimp.ImportGraph, package: str, allowed: set[str]) -> None:
