@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
@@ -16,6 +18,7 @@ from pipeline.retry_after import seconds_in
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import boto3
     from botocore.exceptions import ClientError
     from types_boto3_s3 import S3Client
 
@@ -32,6 +35,18 @@ NO_CONTENT = 204
 NO_SUCH_KEY = "NoSuchKey"
 BARE_404 = "404"
 """What boto3 makes of an answer without a body, as each one to a HEAD is."""
+
+
+_one_at_a_time = threading.Lock()
+"""Clients may be shared between threads; the session that makes them may not."""
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """What boto3 reads of S3 before its first client takes ten times as long as the client."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +83,28 @@ class Storage:
             settings.require("R2_SECRET_ACCESS_KEY"),
         )
         bucket = settings.require("R2_BUCKET_NAME")
-        import boto3
         from botocore.config import Config
 
-        client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint,
-            aws_access_key_id=key_id,
-            aws_secret_access_key=secret,
-            region_name="auto",
-            config=Config(
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=READ_TIMEOUT_SECONDS,
-                retries={"total_max_attempts": TOTAL_ATTEMPTS, "mode": "standard"},
-                max_pool_connections=32,
-                signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                # Presigned and streamed puts carry no trailing checksum: R2 needs none.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": TOTAL_ATTEMPTS, "mode": "standard"},
+            max_pool_connections=32,
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            # Presigned and streamed puts carry no trailing checksum: R2 needs none.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
+        with _one_at_a_time:
+            client = _session().client(
+                "s3",
+                endpoint_url=endpoint,
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret,
+                region_name="auto",
+                config=config,
+            )
         return cls(client, bucket)
 
     def put(self, key: str, audio: BinaryIO, *, content_type: str) -> None:
