@@ -30,8 +30,8 @@ from pipeline.database.models import SpeakingSession
 from pipeline.services import Services
 from pipeline.status import Status
 from seeding.fill import fill
-from tests.conftest import migrate
 from tests.dashboard.live import LiveDashboard, running_dashboard, settings_behind
+from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import running_qstash
 

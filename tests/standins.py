@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from local.child import Started, answers, nobody_watches, start, stop, wait_until
 from local.ports import free_port
+from tests.databases import new_database
 
 QSTASH_TOKEN = "test-token"
 CURRENT_KEY = "sig_current_0123456789abcdef01234567"
@@ -144,11 +143,9 @@ def qstash_process(
     postgres_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StandIn]:
     """One server for all tests that neither kill it nor count its calls."""
-    name = f"qstash_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-    url = f"{postgres_server.rpartition('/')[0]}/{name}"
-    with running_qstash(url, tmp_path_factory.mktemp("qstash") / "log") as standin:
+    with running_qstash(
+        new_database(postgres_server), tmp_path_factory.mktemp("qstash") / "log"
+    ) as standin:
         yield standin
 
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from local.objects import ObjectsServer
 from pipeline.services import Services
 from seeding.fill import fill
-from tests.conftest import new_database
 from tests.dashboard.live import running_dashboard, settings_behind
+from tests.databases import Databases
 from tests.standins import StandIn
 
 CHROMIUM = shutil.which("chromium")
@@ -52,15 +52,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def seeded(
-    postgres_server: str,
-    template_database: str,
+    databases: Databases,
     objects: ObjectsServer,
     qstash_process: StandIn,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Seeded]:
     """A dashboard with 20 learners and 400 sessions, in local mode; nothing processes them."""
     settings = settings_behind(
-        database_url=new_database(postgres_server, template_database),
+        database_url=databases.made(),
         objects=objects,
         queue_url=qstash_process.url,
     )

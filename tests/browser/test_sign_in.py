@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -21,6 +19,7 @@ from pipeline.services import Services
 from tests.backend.live import environment
 from tests.browser.conftest import CHROMIUM
 from tests.dashboard.provider import Provider, running_provider
+from tests.databases import Databases
 from tests.standins import StandIn
 from tests.talks import verbose_json
 from tests.world import Clock, World, settings_on
@@ -60,9 +59,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(  # noqa: PLR0917 - pytest passes fixtures by name
-    postgres_server: str,
-    template_database: str,
+def house(
+    databases: Databases,
     objects: ObjectsServer,
     whisper_process: StandIn,
     analyst_process: StandIn,
@@ -70,11 +68,8 @@ def house(  # noqa: PLR0917 - pytest passes fixtures by name
 ) -> Iterator[House]:
     """Only a dashboard, its database and a provider: once for all tests of this module."""
     folder = tmp_path_factory.mktemp("house")
-    name = f"house_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
     settings = settings_on(
-        database_url=f"{postgres_server.rpartition('/')[0]}/{name}",
+        database_url=databases.made(),
         objects=objects,
         whisper_url=whisper_process.url,
         analyst_url=analyst_process.url,

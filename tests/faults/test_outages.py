@@ -15,7 +15,7 @@ from local.ports import free_port
 from local.postgres import running_postgres
 from pipeline.status import Status
 from tests.backend.live import eventually
-from tests.conftest import migrate
+from tests.databases import migrate
 from tests.faults.backends import (
     Server,
     Site,

@@ -17,7 +17,7 @@ from pipeline.session import SessionDetail
 from pipeline.status import Status, may_follow
 from seeding.fill import RefusedInProduction, fill, remove
 from seeding.plan import TODAY
-from tests.conftest import new_database
+from tests.databases import Databases
 from tests.world import World, make_settings
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -31,9 +31,9 @@ def services(database_url: str) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="module")
-def filled(postgres_server: str, template_database: str) -> Iterator[Services]:
+def filled(databases: Databases) -> Iterator[Services]:
     """A database that is filled once, for looking only."""
-    for services in at_noon(new_database(postgres_server, template_database)):
+    for services in at_noon(databases.made()):
         fill(services)
         yield services
 

@@ -23,6 +23,7 @@ import pytest
 from local.objects import ObjectsServer
 from local.ports import free_port
 from tests.backend.live import eventually
+from tests.conftest import OUTSIDE
 from tests.folders import open_folder
 from tests.stack import ROOT
 
@@ -99,7 +100,8 @@ def image() -> Iterator[Image]:
         interpreter = interpreter_for_nobody()
         subprocess.run([uv, "venv", "--quiet", "--python", interpreter, str(venv)], check=True)
         locked = ["--require-hashes", "-r", str(ROOT / "requirements.txt")]
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *locked], check=True)
+        installing = [uv, "pip", "install", "--quiet", "--python", python, *locked]
+        subprocess.run(installing, env=OUTSIDE, check=True)
         for source, target in copied():
             place = house / target
             place.parent.mkdir(parents=True, exist_ok=True)
