@@ -18,6 +18,9 @@ from tests.world import World
 
 APP = Path(__file__).parent.parent.parent / "dashboard" / "main.py"
 
+PATIENCE_SECONDS = 60
+"""A page takes less than one; a machine that is busy with other tests takes its time."""
+
 Open = Callable[..., AppTest]
 
 VARIABLES = (
@@ -40,7 +43,7 @@ def screen(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     config.set_option("server.address", "127.0.0.1")
 
     def opened(page: str = "sessions", **query: str) -> AppTest:
-        script = AppTest.from_file(str(APP), default_timeout=10)
+        script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
         script.run()
         if page != "sessions":
             script.switch_page(f"views/{page}.py")

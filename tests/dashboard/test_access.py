@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import NoAccess, renewed
 from dashboard.roles import RolesUnreadable, Variables, role_of
 from pipeline.staff import Role, Staff
-from tests.dashboard.screen import APP, Open, account, words
+from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, words
 from tests.world import World
 
 AUTH = {"redirect_uri": "http://localhost/oauth2callback", "client_id": "rostrum"}
@@ -29,7 +29,7 @@ def enter(screen: Open, monkeypatch: pytest.MonkeyPatch) -> Enter:
     monkeypatch.setenv("DASHBOARD_COACHES", "cora@example.com, Ann@Example.com")
 
     def entered(claims: dict[str, Any] | None = None, **auth: Any) -> AppTest:
-        script = AppTest.from_file(str(APP), default_timeout=10)
+        script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
         script.secrets["auth"] = {**AUTH, **auth}
         script.user = claims or {"is_logged_in": False}
         script.run()
@@ -123,7 +123,7 @@ def test_what_was_signed_out_in_one_tab_is_over_in_the_others(enter: Enter) -> N
 
 def test_several_providers_are_several_buttons(enter: Enter) -> None:
     named = {"google": {"client_id": "a"}, "microsoft": {"client_id": "b"}}
-    script = AppTest.from_file(str(APP), default_timeout=10)
+    script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
     script.secrets["auth"] = {"redirect_uri": "http://localhost/oauth2callback", **named}
     script.user = {"is_logged_in": False}
 

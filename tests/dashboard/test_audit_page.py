@@ -16,7 +16,7 @@ from pipeline.audit_entry import Wanted
 from pipeline.database import audit
 from pipeline.database.engine import transaction
 from pipeline.staff import AuditAction, Role, Staff
-from tests.dashboard.screen import APP, Open, account, point_at, words
+from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, point_at, words
 from tests.world import NOBODYS_ID, World
 
 CORA = Staff("cora@example.com", Role.COACH)
@@ -161,7 +161,7 @@ def signed_in(world: World, screen: Open, monkeypatch: pytest.MonkeyPatch) -> Ap
     """The page as an admin opened it."""
     record(world)
     monkeypatch.setenv("DASHBOARD_ADMINS", "ann@example.com")
-    script = AppTest.from_file(str(APP), default_timeout=10)
+    script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
     script.secrets["auth"] = {"redirect_uri": "http://localhost", "client_id": "rostrum"}
     script.user = account("ann@example.com")
     script.run()

@@ -20,7 +20,7 @@ from pipeline.bulk_export import LEFT_OUT, MOST_EXPORTED, export_sessions
 from pipeline.errors import InvalidInput
 from pipeline.staff import Role, Staff
 from tests.backend.live import eventually
-from tests.dashboard.screen import account, point_at, words
+from tests.dashboard.screen import PATIENCE_SECONDS, account, point_at, words
 from tests.pipeline.test_bulk import announced, assigned, audited, start
 from tests.world import NOBODYS_ID, NOWHERE, World
 
@@ -50,7 +50,7 @@ def page(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     point_at(world, monkeypatch)
     st.cache_resource.clear()
     config.set_option("server.address", "127.0.0.1")
-    yield AppTest.from_function(listed, default_timeout=10)
+    yield AppTest.from_function(listed, default_timeout=PATIENCE_SECONDS)
     eventually(lambda: not _under_way(world))
     services().close()
     st.cache_resource.clear()

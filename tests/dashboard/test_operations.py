@@ -12,7 +12,7 @@ from dashboard.links import OPERATIONS_PAGE
 from pipeline import removal
 from pipeline.status import Status
 from tests.backend.live import eventually
-from tests.dashboard.screen import APP, Open, account, point_at, words
+from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, point_at, words
 from tests.letters import Burials
 from tests.local.destination import Reply
 from tests.world import NOWHERE, World
@@ -231,7 +231,7 @@ def test_a_database_that_is_down_is_a_sentence(
 def signed_in(screen: Open, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The operations page as Ann, an admin, opened it."""
     monkeypatch.setenv("DASHBOARD_ADMINS", ANN)
-    script = AppTest.from_file(str(APP), default_timeout=10)
+    script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
     script.secrets["auth"] = {"redirect_uri": "http://localhost"}
     script.user = account(ANN)
     return script
@@ -264,7 +264,7 @@ def test_the_page_asks_for_the_role_by_itself(
     """Were it ever offered to the wrong people, it would show them nothing."""
     monkeypatch.setenv("DASHBOARD_ADMINS", "")
     monkeypatch.setenv("DASHBOARD_QA", ANN)
-    alone = AppTest.from_file(str(APP.parent / OPERATIONS_PAGE), default_timeout=10)
+    alone = AppTest.from_file(str(APP.parent / OPERATIONS_PAGE), default_timeout=PATIENCE_SECONDS)
     alone.secrets, alone.user = signed_in.secrets, signed_in.user
     # Streamlit's own loggers do not propagate.
     monkeypatch.setattr(logging.getLogger("streamlit.error_util"), "propagate", True)

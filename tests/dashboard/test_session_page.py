@@ -17,7 +17,7 @@ from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.session import SessionDetail
 from pipeline.status import Scope
 from tests.answers import message
-from tests.dashboard.screen import APP, Open, account, point_at, words
+from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, point_at, words
 from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
 
@@ -381,7 +381,7 @@ def test_a_coach_reads_and_is_offered_nothing_that_a_coach_may_not_do(
     world: World, screen: Open, twice: SessionDetail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASHBOARD_COACHES", "cleo@example.com")
-    page = AppTest.from_file(str(APP), default_timeout=10)
+    page = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
     page.secrets["auth"] = {"redirect_uri": "http://localhost"}
     page.user = account("cleo@example.com")
     page.run()

@@ -11,7 +11,7 @@ from pipeline import removal, review
 from pipeline.criteria import ReviewNeed
 from pipeline.errors import NoSpeech
 from pipeline.status import Status
-from tests.dashboard.screen import APP, Open, account, point_at, words
+from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, point_at, words
 from tests.dashboard.session_list import chosen, press, query, tick, titles
 from tests.rows import ANN, add, add_result, statements
 from tests.talks import tone
@@ -22,7 +22,7 @@ from tests.world import NOWHERE, World
 def coach(screen: Open, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The dashboard as Ann, a coach, has it before her."""
     monkeypatch.setenv("DASHBOARD_COACHES", ANN)
-    script = AppTest.from_file(str(APP), default_timeout=10)
+    script = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
     script.secrets["auth"] = {"redirect_uri": "http://localhost"}
     script.user = account()
     return script
