@@ -128,7 +128,7 @@ def test_a_port_that_is_none_is_a_sentence(tmp_path: Path, value: str) -> None:
     assert "BACKEND_PORT must be a port number" in done.stderr
 
 
-@pytest.mark.parametrize("part", ["Analyst", "Postgres"])
+@pytest.mark.parametrize("part", ["Analyst", pytest.param("Postgres", marks=pytest.mark.long)])
 def test_a_part_that_dies_ends_the_stack_with_a_sentence(folder: Path, part: str) -> None:
     env = stack_env(folder)
     (folder / "sample.id").write_text("processed before")
@@ -157,6 +157,7 @@ def processes_of(data_dir: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_killed_stack_leaves_nothing_running_and_starts_again_with_its_data(
     folder: Path,
 ) -> None:

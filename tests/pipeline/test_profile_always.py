@@ -33,6 +33,7 @@ from tests.world import World
 HEDGED = tuple(f"Maybe I think it was kind of fine in year {year}." for year in range(12))
 TALKS = (LINES, CLEAN, HEDGED, (*CLEAN, *LINES))
 SEVERITIES = ("high", "medium", "low")
+LONG = (pytest.mark.long, pytest.mark.timeout(600))
 _learners = count()
 
 Expected = dict[str, tuple[Any, ...]]
@@ -158,7 +159,10 @@ class Learning(RuleBasedStateMachine):
         }
 
 
-def test_the_profile_is_what_the_sessions_give_after_any_sequence_of_events(world: World) -> None:
+@pytest.mark.parametrize("sequences", [2, pytest.param(20, marks=LONG)])
+def test_the_profile_is_what_the_sessions_give_after_any_sequence_of_events(
+    world: World, sequences: int
+) -> None:
     class Here(Learning):
         def __init__(self) -> None:
             super().__init__(world)
@@ -166,7 +170,7 @@ def test_the_profile_is_what_the_sessions_give_after_any_sequence_of_events(worl
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=6,
+            max_examples=sequences,
             stateful_step_count=14,
             deadline=None,
             suppress_health_check=list(HealthCheck),

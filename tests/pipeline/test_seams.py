@@ -56,6 +56,18 @@ def _is_near(word: Word, seam: float) -> bool:
 
 @pytest.mark.speech
 @pytest.mark.timeout(600)
+def test_a_talk_in_parts_is_heard_whole(world: World) -> None:
+    world.whisper.behave()
+
+    parted = heard(world.with_settings(transcription_chunk_seconds=60), SAMPLE.read_bytes())
+
+    assert len(world.whisper.calls()) == 2
+    assert word_error_rate(SCRIPT, parted.text) < 0.03
+
+
+@pytest.mark.long
+@pytest.mark.speech
+@pytest.mark.timeout(600)
 def test_a_talk_in_parts_is_the_talk(world: World, tmp_path: Path) -> None:
     world.whisper.behave()
     recording = SAMPLE.read_bytes()
