@@ -68,7 +68,7 @@ lint: $(VENV)/.dev ## ruff: rules and format; no secret in what git knows
 	git ls-files -z -- $(NO_HASHES) | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 known-secrets: $(VENV)/.dev ## write down anew what looks like a secret and is none; read the change
-	git ls-files -z -- $(NO_HASHES) | xargs -0 $(BIN)/detect-secrets scan > .secrets.baseline
+	git ls-files -z -- $(NO_HASHES) | xargs -0 $(BIN)/detect-secrets scan --slim > .secrets.baseline
 
 types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
