@@ -27,8 +27,10 @@ SELECT (SELECT count(*) || '-' || max(oid) FROM pg_class WHERE relpersistence = 
     || ' ' || (SELECT count(*) || '-' || max(oid) FROM pg_constraint)
     || ' ' || (SELECT count(*) FROM pg_attribute WHERE NOT attisdropped)
     || ' ' || coalesce((SELECT string_agg(tgenabled, '' ORDER BY oid) FROM pg_trigger), '')
+    || ' ' || (SELECT string_agg(version_num, ',') FROM alembic_version)
 """
-"""Changes with each table, column, index, function, constraint and trigger that is made or goes."""
+"""Changes with the revision, and with what is made or goes: table, column, index, function,
+constraint, trigger."""
 
 EMPTY = """
 SET session_replication_role = replica;
