@@ -51,7 +51,7 @@ def test_what_is_removed_while_a_worker_writes_leaves_nothing(
         working = pool.submit(world.deliver, session_id)
         hold.wait()
         removing = pool.submit(remove, world, session_id)
-        eventually(lambda: removing.done() or _somebody_waits_for_a_row(world))
+        eventually(lambda: removing.done() or somebody_waits_for_a_row(world))
         hold.let_go()
         removing.result()
         _ends_without_a_fault_of_ours(working)
@@ -68,7 +68,8 @@ def _ends_without_a_fault_of_ours(working: Future[Done]) -> None:
     assert error is None or isinstance(error, (NotFound, AudioMissing)), repr(error)
 
 
-def _somebody_waits_for_a_row(world: World) -> bool:
+def somebody_waits_for_a_row(world: World) -> bool:
+    """Whether a transaction waits for another one's row."""
     with transaction(world.services.engine) as db:
         waiting = db.scalar(
             text(
