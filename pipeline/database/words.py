@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.consent import Removal
 
-_PAIRED = """["“”„«»`][^"“”„«»`]*["“”„«»`]"""
+_PAIRED = """“[^”]*(”|$)|„[^“”]*([“”]|$)|«[^»]*(»|$)|"[^"]*("|$)|`[^`]*(`|$)"""
+"""What is never closed goes to its end: better too much than a word."""
 _SINGLE = r"""(?<!\w)['‘].*?['’](?!\w)"""
 """An apostrophe has a letter before it, or one behind."""
 _MARK = "“…”"

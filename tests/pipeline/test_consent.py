@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from pipeline import (
     consenting,
+    figures,
     golden_case,
     intake,
     learner,
@@ -21,8 +22,9 @@ from pipeline import (
 )
 from pipeline.consent import Consents, Removal
 from pipeline.criteria import Criteria, ReviewNeed
-from pipeline.database import summaries
+from pipeline.database import letters, summaries
 from pipeline.database.engine import transaction
+from pipeline.dead_letter import hindrance
 from pipeline.errors import (
     AnalysisRejected,
     Forbidden,
@@ -30,6 +32,7 @@ from pipeline.errors import (
     StorageUnavailable,
     TranscriptGone,
 )
+from pipeline.letter import Contents, Purpose
 from pipeline.queue import RETRIES
 from pipeline.review import Format
 from pipeline.staff import Role, Staff
@@ -48,7 +51,12 @@ ADMIN = Staff("boss@example.com", Role.ADMIN)
 NO_AUDIO = Consents(audio_storage=False)
 NO_WORDS = Consents(transcript_storage=False)
 NO_TRACKING = Consents(pattern_tracking=False)
-QUOTING = "You said “it was very slow, and people were very unhappy” and 'it was very useful'."
+QUOTING = (
+    "You said “it was very slow, and people were very unhappy” and 'it was very useful'. "
+    'On 5" paper: “we tested it”'
+)
+WORDLESS = "You said “…” and “…”. On 5“…”"
+"""A mark that is never closed takes the rest with it."""
 
 
 def agree(world: World, consents: Consents) -> None:
@@ -60,7 +68,7 @@ def quoting(world: World) -> None:
     fault = message("valid")
     said = json.loads(fault["body"]["content"][0]["text"])
     for insight in said["insights"]:
-        insight.update(pattern=QUOTING[:60], detail=QUOTING, suggestion=QUOTING)
+        insight.update(pattern=QUOTING[:57], detail=QUOTING, suggestion=QUOTING)
     said["insights"][0]["examples"].append({"quote": "we had an old car", "segment": 1})
     said["strengths"][0]["text"] = QUOTING
     said["strengths"].append({"text": QUOTING, "quote": "never said like this", "segment": 0})
@@ -90,10 +98,10 @@ def test_without_their_storage_no_word_outlives_the_run_that_needs_it(world: Wor
     assert shown.row.transcript_removed_at is not None
     assert shown.row.transcript_removed_because is Removal.CONSENT
     assert shown.row.word_count == 101
-    assert (shown.summary, shown.intent_label) == ("You said “…” and “…”.", None)
+    assert (shown.summary, shown.intent_label) == (WORDLESS, None)
     assert [(i.examples, i.places, i.suggestion) for i in shown.insights] == [
-        ((), 2, "You said “…” and “…”."),
-        ((), 2, "You said “…” and “…”."),
+        ((), 2, WORDLESS),
+        ((), 2, WORDLESS),
     ]
     assert [strength.quote for strength in shown.strengths] == [None]
     assert len(shown.dropped) == 2
@@ -122,9 +130,9 @@ def test_what_is_counted_of_a_talk_stays_the_same_without_its_words(world: World
     with transaction(world.services.engine) as db:
         summaries.refresh(db, wordless)
     with transaction(world.services.engine) as db:
-        figures = [db.execute(line, {"session": id_}).one() for id_ in (kept, wordless)]
+        lines = [db.execute(line, {"session": id_}).one() for id_ in (kept, wordless)]
 
-    assert figures[0] == figures[1]
+    assert lines[0] == lines[1]
     assert first.dropped == tuple(
         type(one)(one.kind, one.name, one.reason, {}) for one in world.detail(kept).runs[0].dropped
     )
@@ -202,6 +210,11 @@ def test_words_of_a_run_that_is_given_up_go_with_it(world: World) -> None:
     assert world.detail(session_id).row.transcript_removed_because is Removal.CONSENT
     with pytest.raises(TranscriptGone):
         intake.rerun(world.services, session_id, scope=Scope.ANALYSIS)
+    assert figures.rerunnable(world.services, "ANALYSIS_UNAVAILABLE") == ()
+    letter = Contents(Purpose.PROCESS, session_id, run_id=None, code=None, deliveries=4)
+    with transaction(world.services.engine) as db:
+        standing = letters.standings(db, [session_id])[session_id]
+    assert hindrance(letter, standing, now=world.clock()) == TranscriptGone.sentence
 
 
 def test_a_rerun_that_waits_keeps_the_words_that_it_needs_until_it_ends(world: World) -> None:
