@@ -48,6 +48,10 @@ class Session(Model):
     word_count: int | None
     error_message: str | None
     error: Failure | None
+    transcript_removed_at: datetime | None
+    """Words and quotes are gone since then."""
+    transcript_removed_because: str | None
+    """`consent` or `retention`."""
 
 
 class Target(Model):
@@ -137,8 +141,9 @@ class Strength(Model):
     """Something done well."""
 
     text: str
-    quote: str
-    segment: int
+    quote: str | None
+    """None, as its place, where the session's words were removed."""
+    segment: int | None
     start: float | None
     end: float | None
 
@@ -308,12 +313,49 @@ class Profile(Model):
     patterns: list[Pattern]
     focuses: list[FollowUp]
     trends: list[MetricTrend]
+    tracking: bool
+    """False: the learner does not agree, so there are totals alone."""
+
+
+class Consents(Model):
+    """What a learner agrees to."""
+
+    audio_storage: bool
+    transcript_storage: bool
+    pattern_tracking: bool
+    changed_at: datetime | None
+    """None: never; this holds without a word of theirs."""
+
+
+class Counts(Model):
+    """How many of each kind were deleted."""
+
+    sessions: int
+    recordings: int
+    transcripts: int
+    analyses: int
+    insights: int
+    metrics: int
+    patterns: int
+    verdicts: int
+    reviews: int
+    golden_cases: int
+
+
+class Receipt(Model):
+    """That a learner was erased, and how much that was."""
+
+    id: str
+    user_id: str
+    erased_at: datetime
+    counts: Counts
 
 
 class LearnerExport(Model):
     """Everything held on a learner."""
 
     user_id: str
+    consents: Consents
     profile: Profile
     sessions: list[dict[str, Any]]
     """Each session whole, as the server holds it."""

@@ -42,6 +42,8 @@ METHODS = {
     "rerun_api_sessions__id__runs_post": "run_again",
     "profile_api_users__id__pattern_profile_get": "pattern_profile",
     "export_api_users__id__export_get": "export_learner",
+    "read_consents_api_users__id__consents_get": "consents",
+    "write_consents_api_users__id__consents_put": "write_consents",
     "erase_api_users__id__delete": "erase_learner",
     "list_letters_api_dead_letters_get": "dead_letters",
     "retry_all_api_dead_letters_retry_post": "retry_dead_letters",
@@ -77,6 +79,9 @@ SCHEMAS: dict[str, type[models.Model]] = {
     "MetricTrendOut": models.MetricTrend,
     "TrendPointOut": models.TrendPoint,
     "ExportOut": models.LearnerExport,
+    "ConsentsOut": models.Consents,
+    "ReceiptOut": models.Receipt,
+    "CountsOut": models.Counts,
     "DeadLetterOut": models.DeadLetter,
     "LettersOut": models.LetterPage,
     "RetriedOut": models.Retried,
@@ -259,6 +264,8 @@ def test_each_example_of_the_document_runs(
     assert reader.names["done"].status == "COMPLETED"
     assert reader.names["done"].insights
     assert reader.names["held"].sessions
+    assert reader.names["held"].consents.transcript_storage
+    assert reader.names["receipt"].counts.sessions >= 1
     assert "NOT_FOUND 404 None" in capsys.readouterr().out
     assert reader.names["notice"].type in {"session.completed", "session.failed"}
     assert "<html" in (reader.folder / "report.html").read_text()
