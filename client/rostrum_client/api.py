@@ -15,17 +15,14 @@ import httpx2
 
 from rostrum_client.calls import LOST, UNDONE, UNREAD, Calls, read
 from rostrum_client.errors import NOT_OURS, STORAGE_REFUSED, RostrumError
+from rostrum_client.letters import DeadLetter, LetterPage, Retried, RetryReport
 from rostrum_client.models import (
     Announced,
     Consents,
-    DeadLetter,
     LearnerExport,
-    LetterPage,
     Page,
     Profile,
     Receipt,
-    Retried,
-    RetryReport,
     Run,
     Session,
     SessionDetail,

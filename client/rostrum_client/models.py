@@ -48,9 +48,9 @@ class Session(Model):
     word_count: int | None
     error_message: str | None
     error: Failure | None
-    transcript_removed_at: datetime | None
+    transcript_removed_at: datetime | None = None
     """Words and quotes are gone since then."""
-    transcript_removed_because: str | None
+    transcript_removed_because: str | None = None
     """`consent` or `retention`."""
 
 
@@ -313,7 +313,7 @@ class Profile(Model):
     patterns: list[Pattern]
     focuses: list[FollowUp]
     trends: list[MetricTrend]
-    tracking: bool
+    tracking: bool = True
     """False: the learner does not agree, so there are totals alone."""
 
 
@@ -359,47 +359,3 @@ class LearnerExport(Model):
     profile: Profile
     sessions: list[dict[str, Any]]
     """Each session whole, as the server holds it."""
-
-
-class DeadLetter(Model):
-    """A message that the queue gave up, and where its session stands now."""
-
-    id: str
-    purpose: str
-    session_id: str | None
-    run_id: str | None
-    response_status: int | None
-    code: str | None
-    deliveries: int | None
-    created_at: datetime
-    user_id: str | None
-    title: str | None
-    session_status: Status | None
-    attempts: int | None
-    is_newest_run: bool
-    retryable: bool
-    reason: str | None
-
-
-class LetterPage(Model):
-    """Some of the dead letters, in the queue's order."""
-
-    letters: list[DeadLetter]
-    next_cursor: str | None
-
-
-class Retried(Model):
-    """A run that is open again."""
-
-    session_id: str
-    run_id: str
-    queued: bool
-
-
-class RetryReport(Model):
-    """What became of the letters that matched; `more`: call again."""
-
-    retried: int
-    refused: int
-    failed: int
-    more: bool

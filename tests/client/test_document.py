@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from backend.app import create_app
-from rostrum_client import Rostrum, models
+from rostrum_client import Rostrum, letters, models
 from tests.backend.live import Live, eventually, running_backend
 from tests.local.destination import Destination, running_destination
 from tests.pipeline.test_notify import APP, SECRET
@@ -82,10 +82,10 @@ SCHEMAS: dict[str, type[models.Model]] = {
     "ConsentsOut": models.Consents,
     "ReceiptOut": models.Receipt,
     "CountsOut": models.Counts,
-    "DeadLetterOut": models.DeadLetter,
-    "LettersOut": models.LetterPage,
-    "RetriedOut": models.Retried,
-    "RetryReportOut": models.RetryReport,
+    "DeadLetterOut": letters.DeadLetter,
+    "LettersOut": letters.LetterPage,
+    "RetriedOut": letters.Retried,
+    "RetryReportOut": letters.RetryReport,
 }
 """The client's model for each answer."""
 NOT_ANSWERED_TO_CALLERS = {"DeliveryOut", "MarkedOut", "SweepOut"}
