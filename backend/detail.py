@@ -123,8 +123,8 @@ class StrengthOut(Out):
     """Something done well."""
 
     text: str
-    quote: str
-    segment: int
+    quote: str | None = Field(description="Null, as its place: the words were removed.")
+    segment: int | None
     start: float | None
     end: float | None
 
@@ -134,10 +134,10 @@ class StrengthOut(Out):
         quote = strength.quote
         return cls(
             text=strength.text,
-            quote=quote.text,
-            segment=quote.segment,
-            start=quote.start,
-            end=quote.end,
+            quote=quote.text if quote else None,
+            segment=quote.segment if quote else None,
+            start=quote.start if quote else None,
+            end=quote.end if quote else None,
         )
 
 
@@ -262,7 +262,9 @@ class SessionDetailOut(SessionOut):
     )
     last_focus: FollowUpOut | None
     intent_label: str | None
-    transcript: TranscriptOut | None
+    transcript: TranscriptOut | None = Field(
+        description="Null: there is none yet, or its words were removed (`transcriptRemovedAt`)."
+    )
     strengths: list[StrengthOut]
     insights: list[InsightOut]
     metrics: list[MetricOut]

@@ -44,6 +44,7 @@ TABLE: dict[type[errors.RostrumError], Answer] = {
     errors.AudioMismatch: Answer(409, NON_RETRYABLE),
     errors.AudioGone: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.TranscriptMissing: Answer(409, NON_RETRYABLE, logging.INFO),
+    errors.TranscriptGone: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.AlreadyRunning: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.NotRetryable: Answer(409, NON_RETRYABLE, logging.INFO),
     errors.Forbidden: Answer(403, NON_RETRYABLE),

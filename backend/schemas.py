@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from pipeline import language
+from pipeline.consent import Removal
 from pipeline.letter import Purpose
 from pipeline.review import Format
 from pipeline.session import SessionRow
@@ -154,6 +162,13 @@ class SessionOut(Out):
     word_count: int | None
     error_message: str | None
     error: FailureOut | None
+    transcript_removed_at: datetime | None = Field(
+        description="The words and quotes are gone since then; null: they are not."
+    )
+    transcript_removed_because: Removal | None = Field(
+        description="`consent`: the learner does not agree to their storage; `retention`: they "
+        "were kept as long as they may be."
+    )
 
 
 class UploadTarget(Out):
@@ -245,15 +260,22 @@ class ProfileOut(Out):
         description="What became of each focus, newest first, where that can be told."
     )
     trends: list[MetricTrendOut]
+    tracking: bool = Field(
+        description="False: the learner does not agree; patterns, focuses and trends are empty."
+    )
 
 
-class ExportOut(Out):
-    """Everything held on a learner."""
+class ConsentsIn(_In):
+    """What a learner agrees to."""
 
-    user_id: str
-    profile: ProfileOut
-    sessions: list[dict[str, Any]] = Field(
-        description="Each session whole, with transcript, insights, metrics, runs and events."
+    audio_storage: StrictBool = Field(
+        description="False: the recording of a run that is given up goes at once."
+    )
+    transcript_storage: StrictBool = Field(
+        description="False: words and quotes go when their run ends; figures and advice stay."
+    )
+    pattern_tracking: StrictBool = Field(
+        description="False: no profile is derived, and no focus is followed up."
     )
 
 
@@ -274,6 +296,8 @@ class SweepOut(Out):
     given_up: int
     expired: int
     audio_deleted: int
+    words_removed: int
+    sessions_deleted: int
     orphans_deleted: int
     told: int
     jobs_continued: int

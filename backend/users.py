@@ -1,4 +1,4 @@
-"""Learners over HTTP: their profile, everything held on them, and its erasure."""
+"""Learners over HTTP: their profile and consents, everything held on them, and its erasure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from backend.dependencies import NoQuery, ServicesHeld, problems
-from backend.schemas import ExportOut, ProfileOut, UserId
-from pipeline import removal, review
+from backend.learner import ConsentsOut, ExportOut, ReceiptOut
+from backend.schemas import ConsentsIn, ProfileOut, UserId
+from pipeline import consenting, removal, review
+from pipeline.consent import Consents
 
 router = APIRouter(
     prefix="/api/users",
@@ -35,7 +37,19 @@ def export(services: ServicesHeld, user_id: LearnerId) -> JSONResponse:
     return JSONResponse(review.export_learner(services, user_id))
 
 
-@router.delete("/{id:path}", status_code=204, summary="Erase a learner")
-def erase(services: ServicesHeld, user_id: LearnerId) -> None:
-    """Delete everything held on a learner."""
-    removal.erase_learner(services, user_id)
+@router.get("/{id:path}/consents", summary="Read what a learner agrees to")
+def read_consents(services: ServicesHeld, user_id: LearnerId) -> ConsentsOut:
+    """What is obeyed now."""
+    return ConsentsOut.of(consenting.read(services, user_id))
+
+
+@router.put("/{id:path}/consents", summary="Write down what a learner agrees to")
+def write_consents(services: ServicesHeld, user_id: LearnerId, agreed: ConsentsIn) -> ConsentsOut:
+    """Keep it and obey it at once; a learner who is new is made. Sent again it changes nothing."""
+    return ConsentsOut.of(consenting.write(services, user_id, Consents(**agreed.model_dump())))
+
+
+@router.delete("/{id:path}", summary="Erase a learner")
+def erase(services: ServicesHeld, user_id: LearnerId) -> ReceiptOut:
+    """Delete everything held on a learner, and say how much that was."""
+    return ReceiptOut.model_validate(removal.erase_learner(services, user_id))

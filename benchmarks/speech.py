@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from local.postgres import running_postgres
 from pipeline.database import engine as engines
-from pipeline.database import learners, profiles, reading
+from pipeline.database import learners, profiles
 from pipeline.database.engine import transaction
 from pipeline.learner import MOST_EVIDENCE, MOST_SESSIONS
 from pipeline.speech.metrics import measure
@@ -75,15 +75,13 @@ def main() -> None:
 
         def read() -> None:
             with transaction(engine) as db:
-                reading.profile(db, "learner-0")
+                learners.profile(db, "learner-0")
 
         timed(f"profile of a learner with {SESSIONS} sessions, derived and committed", 50, refresh)
 
         def look() -> None:
             with transaction(engine) as db:
-                learners.standing(
-                    db, "learner-0", newest=reading.TREND_SESSIONS, sessions=MOST_SESSIONS
-                )
+                learners.standing(db, "learner-0", sessions=MOST_SESSIONS)
                 learners.evidence(db, "learner-0", "grammar.pattern_7", most=MOST_EVIDENCE)
 
         timed("the same profile read, with focuses and trends", 50, read)

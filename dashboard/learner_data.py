@@ -6,18 +6,20 @@ import json
 from functools import partial
 
 import streamlit as st
+from pydantic import TypeAdapter
 
 from dashboard.access import renewed, require
 from dashboard.components.failure import draw_error
 from dashboard.services import services
-from dashboard.wording import plain, typed
+from dashboard.wording import exact, plain, typed
 from pipeline import removal, review
+from pipeline.consent import Receipt
 from pipeline.errors import InvalidInput, RostrumError
 from pipeline.staff import Role, Staff
 from pipeline.standing import LearnerStanding
 
 ERASED = "learner_erased"
-"""The id of a learner who was erased just now."""
+"""The receipt of a learner who was erased just now."""
 PROBLEM = "learner_problem"
 TYPED = "learner_erase_typed"
 REASON = "learner_erase_reason"
@@ -85,8 +87,31 @@ def _erase(user_id: str) -> None:
         state[PROBLEM] = InvalidInput("That is not the id of this learner. Nothing was erased.")
         return
     try:
-        removal.erase_learner(services(), user_id, staff=asker, reason=state[REASON])
+        state[ERASED] = removal.erase_learner(
+            services(), user_id, staff=asker, reason=state[REASON]
+        )
     except RostrumError as error:
         state[PROBLEM] = error
-    else:
-        state[ERASED] = user_id
+
+
+def draw_receipt(receipt: Receipt) -> None:
+    """That a learner was erased, how much that was, and the receipt to take along."""
+    st.success(f"Everything held on {plain(receipt.user_id)} is erased.", icon=":material/check:")
+    counted = ", ".join(
+        f"{name.replace('_', ' ')}: {count}" for name, count in receipt.counts.items() if count
+    )
+    st.markdown(plain(f"Deleted {exact(receipt.erased_at)}: {counted or 'nothing but the id'}."))
+    st.download_button(
+        "Download the receipt",
+        data=json.dumps(_RECEIPT.dump_python(receipt, mode="json"), indent=2, ensure_ascii=False),
+        file_name=f"erasure-{receipt.id}.json",
+        mime="application/json",
+        key="learner_receipt",
+        icon=":material/receipt_long:",
+        # The page keeps showing it: a click changes nothing.
+        on_click="ignore",
+    )
+    st.caption("The audit keeps the same figures. They hold no words.")
+
+
+_RECEIPT = TypeAdapter(Receipt)

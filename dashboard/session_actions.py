@@ -26,6 +26,7 @@ DONE = "session_done"
 DELETED = "session_deleted"
 ALREADY = "It is being processed already: nothing was started twice. The page follows it by itself."
 AUDIO_GONE = "The audio was deleted, as promised to learners: only the analysis can be repeated."
+WORDS_GONE = "Its words and its audio are gone: there is nothing left to run again."
 NO_AUDIO = "There is no audio yet."
 
 
@@ -119,6 +120,8 @@ def _confirm_delete(session_id: UUID) -> None:
 def _why_off(detail: SessionDetail, *, busy: bool) -> str | None:
     if busy:
         return "One run at a time: it is being processed."
+    if detail.row.transcript_removed_at is not None and not detail.row.audio_held:
+        return WORDS_GONE
     if not detail.row.audio_held:
         return AUDIO_GONE if detail.row.audio_deleted_at else NO_AUDIO
     return None

@@ -14,10 +14,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from pipeline import retention
 from pipeline.database import audit, letters, operations, sessions
+from pipeline.database import retention as kept
 from pipeline.database.engine import transaction
 from pipeline.database.letters import Standing
-from pipeline.errors import NotFound, NotRetryable, RostrumError
+from pipeline.errors import NotFound, NotRetryable, RostrumError, TranscriptGone
 from pipeline.letter import Contents, Purpose, contents
 from pipeline.queue import MOST_LETTERS, Letter
 from pipeline.services import Services
@@ -124,7 +126,9 @@ def mark_dead(
             actor=ACTOR,
             now=services.now(),
         )
+        kept.settle(db, session_id, now=services.now())
     if marked:
+        retention.let_audio_go(services, session_id)
         services.meters.gave_up()
         log.warning("run_dead", extra={"session": str(session_id), "run": str(run_id)})
     return marked
@@ -231,6 +235,7 @@ def _hindrance_of(standing: Standing, now: datetime) -> str | None:
             standing.lacks_audio,
             "The recording was deleted before it was transcribed. Ask for a new one.",
         ),
+        (standing.lacks_words, TranscriptGone.sentence),
     )
     return next((sentence for applies, sentence in reasons if applies), None)
 

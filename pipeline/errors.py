@@ -15,7 +15,7 @@
     └── Refused              the request itself cannot be granted
         ├── Unauthorized, InvalidRequest, PayloadTooLarge, TooManyRequests, NotFound
         ├── MissingAudio, AudioTooLarge
-        ├── AudioMismatch, AudioGone, TranscriptMissing, AlreadyRunning
+        ├── AudioMismatch, AudioGone, TranscriptMissing, TranscriptGone, AlreadyRunning
         ├── NotRetryable     a dead letter that no retry would help
         ├── Forbidden        the person's role is less than this needs
         ├── OutOfDate        somebody changed it since it was looked at
@@ -269,6 +269,16 @@ class TranscriptMissing(Refused):
 
     code = "TRANSCRIPT_MISSING"
     sentence = "There is no transcript yet. Run the whole processing instead."
+
+
+class TranscriptGone(Refused):
+    """An analysis needs words that were removed."""
+
+    code = "TRANSCRIPT_GONE"
+    sentence = (
+        "The words of this talk were removed: its learner does not agree to their storage, or "
+        "their time was up. It cannot be analysed again."
+    )
 
 
 class AlreadyRunning(Refused):

@@ -39,7 +39,7 @@ def make(services: Services, staff: Staff, insight_id: UUID) -> None:
     with transaction(services.engine) as db:
         run_id = golden_cases.run_of(db, insight_id)
         if run_id is None:
-            raise OutOfDate("This talk was deleted meanwhile.")
+            raise OutOfDate("This talk, or what was said in it, was deleted meanwhile.")
         talk = golden_cases.judged_talk(db, run_id, staff.name)
         case = case_of(talk, insight_id)
         if case is None:

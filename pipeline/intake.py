@@ -32,6 +32,7 @@ from pipeline.errors import (
     EmptyAudio,
     NotFound,
     StorageUnavailable,
+    TranscriptGone,
     TranscriptMissing,
 )
 from pipeline.publication import publish
@@ -278,7 +279,7 @@ def rerun(
         NotFound: no such session.
         AlreadyRunning: a run is live.
         AudioMissing, AudioGone: a full run needs the recording.
-        TranscriptMissing: an analysis needs a transcript.
+        TranscriptMissing, TranscriptGone: an analysis needs a transcript.
     """
     if staff is not None:
         staff.must_be(Role.QA)
@@ -290,6 +291,8 @@ def rerun(
         refuse_while_live(db, session)
         if scope is Scope.FULL and session.audio_deleted_at is not None:
             raise AudioGone
+        if scope is Scope.ANALYSIS and session.transcript_removed_at is not None:
+            raise TranscriptGone
         if scope is Scope.ANALYSIS and transcript_id is None:
             raise TranscriptMissing
         now = services.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.database import audit, learners, reading
+from pipeline.database import audit, learners
 from pipeline.database.engine import transaction
 from pipeline.errors import NotFound
 from pipeline.plain_text import storable
@@ -37,9 +37,7 @@ def standing(services: Services, user_id: str) -> LearnerStanding:
         NotFound: nothing is held on this learner.
     """
     with transaction(services.engine) as db:
-        found = learners.standing(
-            db, user_id, newest=reading.TREND_SESSIONS, sessions=MOST_SESSIONS
-        )
+        found = learners.standing(db, user_id, sessions=MOST_SESSIONS)
     if found is None:
         raise NotFound("There is no such learner.")
     return found

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pipeline import listening, notify, tracing
+from pipeline import listening, notify, retention, tracing
 from pipeline.analyze.judgement import judge
 from pipeline.database import leases, profiles, results, sessions, summaries
+from pipeline.database import retention as kept
 from pipeline.database.engine import transaction
 from pipeline.database.leases import Lease
 from pipeline.errors import (
@@ -267,7 +268,10 @@ def _analyze(work: _Work, transcript: Transcript) -> None:
 
 
 def _complete(work: _Work, transcript: Transcript) -> None:
-    """Metrics, insights, profile, outcome and status: all in one transaction, or none."""
+    """Metrics, insights, profile, outcome and status: all in one transaction, or none.
+
+    Words that its learner does not agree to have kept go in the same one.
+    """
     services, lease = work.services, work.lease
     with _stage(work, Stage.STORING):
         measurement = measure(transcript, services.settings.bands)
@@ -276,6 +280,7 @@ def _complete(work: _Work, transcript: Transcript) -> None:
             leases.complete(db, lease, now=services.now())
             summaries.refresh(db, lease.session_id)
             profiles.refresh(db, lease.learner_id)
+            kept.settle(db, lease.session_id, now=services.now())
     log.info("session_completed")
     _tell(work)
 
@@ -292,9 +297,12 @@ def _record_failure(work: _Work, error: RostrumError, delivery: Delivery) -> Non
     due = _retry_due(error, now) if error.retryable and delivery.retried < RETRIES else None
     with transaction(services.engine) as db:
         leases.fail(db, work.lease, error, retry_due_at=due, now=now)
+        if due is None:
+            kept.settle(db, work.lease.session_id, now=now)
     services.meters.failed(error.code, will_retry=due is not None)
     log.warning("session_failed", extra={"code": error.code, "will_retry": due is not None})
     if due is None:
+        retention.let_audio_go(services, work.lease.session_id)
         _tell(work)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from pipeline.database import audit, profiles, sessions
+from pipeline.consent import Receipt
+from pipeline.database import audit, erasure, profiles, sessions
+from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
 from pipeline.errors import NotFound
-from pipeline.intake import Also, existing, nothing_else
+from pipeline.intake import APP, Also, existing, nothing_else
 from pipeline.services import Services
 from pipeline.staff import AuditAction, Role, Staff
+
+NOBODY = "There is no such learner."
 
 
 def delete_session(
@@ -53,29 +57,39 @@ def delete_session(
 
 def erase_learner(
     services: Services, user_id: str, *, staff: Staff | None = None, reason: str | None = None
-) -> None:
+) -> Receipt:
     """Delete everything held on a learner. The audit goes on naming their id.
+
+    It also keeps the receipt, which is returned.
 
     Raises:
         Forbidden: `staff` may not erase.
-        NotFound: nothing is held on them.
+        NotFound: nothing is held on them, or somebody else was faster.
         StorageUnavailable: the rows are still there; erase again.
     """
     if staff is not None:
         staff.must_be(Role.ADMIN)
     with transaction(services.engine) as db:
         if not sessions.learner_exists(db, user_id):
-            raise NotFound("There is no such learner.")
-        stored = sessions.sessions_with_audio(db, user_id)
-    for _, key in stored:
-        services.storage.delete(key)
+            raise NotFound(NOBODY)
+        stored = erasure.stored_audio(db, user_id)
+    for recording in stored:
+        services.storage.delete(recording.key)
+    now = services.now()
     with transaction(services.engine) as db:
-        if sessions.remove_learner(db, user_id):
-            audit.record(
-                db,
-                staff,
-                AuditAction.ERASE,
-                now=services.now(),
-                learner_id=user_id,
-                reason=reason,
-            )
+        counts = erasure.erase(db, user_id)
+        if counts is None:
+            raise NotFound(NOBODY)
+        counts["recordings"] = sum(recording.is_uploaded for recording in stored)
+        receipt = Receipt(new_id(), user_id, now, counts)
+        audit.record(
+            db,
+            # Nothing else is left to tell of it, so the app's erasures are in the audit, too.
+            staff or Staff(APP, Role.ADMIN),
+            AuditAction.ERASE,
+            now=now,
+            learner_id=user_id,
+            reason=reason,
+            detail={"receipt": str(receipt.id), **counts},
+        )
+    return receipt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from pipeline.database import audit, reading, sessions
+from pipeline import consenting
+from pipeline.database import audit, learners, reading
 from pipeline.database.engine import transaction
 from pipeline.errors import InvalidInput, NotFound
 from pipeline.report.content import report_of
@@ -107,9 +109,10 @@ def profile(services: Services, user_id: str) -> Profile:
         NotFound: nothing is held on this learner.
     """
     with transaction(services.engine) as db:
-        if not sessions.learner_exists(db, user_id):
-            raise NotFound("There is no such learner.")
-        return reading.profile(db, user_id)
+        found = learners.profile(db, user_id)
+    if found is None:
+        raise NotFound("There is no such learner.")
+    return found
 
 
 def export_learner(
@@ -124,6 +127,7 @@ def export_learner(
     if staff is not None:
         staff.must_be(Role.COACH)
     standing = profile(services, user_id)
+    held = consenting.read(services, user_id)
     exported: list[Any] = []
     cursor: str | None = None
     while True:
@@ -137,6 +141,12 @@ def export_learner(
         audit.record(db, staff, AuditAction.EXPORT, now=services.now(), learner_id=user_id)
     return {
         "userId": user_id,
+        "consents": _camel(
+            {
+                **asdict(held.consents),
+                "changed_at": held.changed_at.isoformat() if held.changed_at else None,
+            }
+        ),
         "profile": _camel(_PROFILE.dump_python(standing, mode="json")),
         "sessions": [_camel(_DETAIL.dump_python(detail, mode="json")) for detail in exported],
     }

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from pipeline import golden_case
 from pipeline.database import audit, reading, reviews, sessions
 from pipeline.database.engine import transaction
-from pipeline.errors import InvalidInput, NotFound, OutOfDate, Taken
+from pipeline.errors import InvalidInput, NotFound, OutOfDate, Taken, TranscriptGone
 from pipeline.plain_text import PlainText
 from pipeline.services import Services
 from pipeline.session import SessionDetail
@@ -36,6 +36,7 @@ from pipeline.verdict import (
 GONE = "This talk was deleted meanwhile. There is nothing left to review."
 RUN_AGAIN = "This talk was analysed again meanwhile: other insights are shown now. Look again."
 JUDGED_ELSEWHERE = "Your verdict was changed in another window. Look again, then decide."
+WORDLESS = "The words of this talk were removed: there is nothing left to judge its insights by."
 TAKEN = "Your time with this talk ran out and somebody else took it. Your verdicts are kept."
 
 _TEXT = TypeAdapter(PlainText)
@@ -105,6 +106,7 @@ def save_verdict(
         Forbidden: the role does not allow it.
         InvalidInput: a text is too long.
         OutOfDate: the insight is gone or not shown any more, or the verdict is another one.
+        TranscriptGone: the words of its talk were removed.
     """
     staff.must_be(Role.COACH)
     rewrite, note = _text(rewrite, "rewrite"), _text(note, "note")
@@ -124,8 +126,11 @@ def save_verdict(
             held = reviews.verdict_of(db, insight_id, staff.name)
             if held and (held.verdict, held.rewrite, held.note) == (verdict, rewrite, note):
                 return held.version
-            if not reviews.insight_exists(db, insight_id):
+            has_words = reviews.has_words(db, insight_id)
+            if has_words is None:
                 raise OutOfDate(GONE)
+            if not has_words:
+                raise TranscriptGone(WORDLESS)
             same = (held.version if held else None) == seen_version
             raise OutOfDate(RUN_AGAIN if same else JUDGED_ELSEWHERE)
         run_id, session_id, version = written

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
+from pipeline.consent import Removal
 from pipeline.finding import Dropped
 from pipeline.focus import FollowUp
 from pipeline.progress import MetricTrend, TrendPoint
@@ -89,6 +90,9 @@ class SessionRow:
     insights_medium: int
     insights_low: int
     error: Failure | None
+    transcript_removed_at: datetime | None
+    """The words are gone from all its runs; what is counted of them stays."""
+    transcript_removed_because: Removal | None
 
     @property
     def error_message(self) -> str | None:
@@ -142,12 +146,15 @@ class Insight:
     """What code counts, where it can."""
     severity: str
     examples: tuple[Example, ...]
+    """None where the session's words were removed."""
+    places: int
+    """How many examples it was found with."""
     suggestion: str
 
     @property
     def is_single_observation(self) -> bool:
         """One place shows it and no count says more: a slip until it is heard again."""
-        return len(self.examples) == 1 and (self.counted or 0) <= 1
+        return self.places == 1 and (self.counted or 0) <= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,8 @@ class StrengthShown:
     """Something done well, with the words that show it."""
 
     text: str
-    quote: Example
+    quote: Example | None
+    """None where the session's words were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +297,5 @@ class Profile:
     """What became of the newest sessions' focuses, newest first."""
     trends: tuple[MetricTrend, ...]
     """Metrics over the newest sessions; none below three."""
+    tracking: bool = True
+    """False: the learner does not agree, so there are no patterns, focuses and trends."""

@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     max_audio_minutes: int = Field(default=120, ge=1)
     audio_retention_hours: int = Field(default=24, ge=0)
     """How long audio of a failed session is kept for a re-run."""
+    transcript_retention_days: int | None = Field(default=None, ge=0)
+    """How long words are kept once their session is completed; without it they stay."""
+    session_retention_days: int | None = Field(default=None, ge=0)
+    """How long finished sessions are kept; without it they stay."""
     pipeline_parallelism: int = Field(default=8, ge=1)
     """Deliveries at once."""
     lease_seconds: int = Field(default=60, ge=1)

@@ -65,3 +65,5 @@ class AuditAction(StrEnum):
     ERASE = "erase"
     RETRY_LETTER = "retry_letter"
     DELETE_LETTER = "delete_letter"
+    CONSENT = "consent"
+    """Wrote down what a learner agrees to."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from pipeline.consent import Held
 from pipeline.focus import FollowUp, Spoken, follow_up
 from pipeline.progress import FEWEST_SESSIONS
 from pipeline.session import Example, PatternStanding, Profile, SessionRow
@@ -68,6 +69,8 @@ class LearnerStanding:
     """Of every status."""
     recordings_held: int
     """Audio that may still be stored."""
+    held: Held
+    """What the learner agrees to."""
     sessions: tuple[SessionRow, ...]
     """The newest, of every status."""
 

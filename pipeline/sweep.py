@@ -9,38 +9,31 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from itertools import takewhile
-from typing import TypeVar
 from uuid import UUID
 
-from pipeline import bulk, notify
+from pipeline import bulk, notify, retention
 from pipeline.database import bulk as jobs
 from pipeline.database import operations, sessions
+from pipeline.database import retention as kept
 from pipeline.database.engine import transaction
-from pipeline.database.operations import Held, Waiting
+from pipeline.database.operations import Waiting
 from pipeline.errors import QueueUnavailable, RateLimited, RostrumError, StorageUnavailable
 from pipeline.log_lines import configure
 from pipeline.publication import publish
+from pipeline.retention import AT_MOST, KIND_SECONDS, delete_objects, in_time, is_deleted
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.storage import PREFIX, StoredObject
 from pipeline.workspace import clear_abandoned
 
-AT_MOST = 100
-"""Sessions, and recordings, that one sweep touches of each kind."""
-KIND_SECONDS = 10.0
-"""Nothing more of a kind is begun after that: a vendor that hangs must not hold up the rest."""
 ORPHAN_AFTER = timedelta(hours=2)
 """Younger objects may belong to an upload that is about to commit."""
 
 SWEEPER = "sweeper"
 """The actor of what nobody asked for."""
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +52,10 @@ class SweepReport:
     """Sessions announced and never uploaded, removed."""
     audio_deleted: int
     """Recordings past their purpose, deleted."""
+    words_removed: int
+    """Sessions whose words went: refused by their learner, or past their time."""
+    sessions_deleted: int
+    """Finished sessions past their time, deleted whole."""
     orphans_deleted: int
     """Objects that no session knew, deleted."""
     told: int
@@ -79,8 +76,10 @@ def sweep(services: Services) -> SweepReport:
     clear_abandoned()
     published, resumed, refused = _publish(services)
     given_up = _give_up(services)
-    expired, kept = _expire(services)
-    deleted, undeleted = _delete_overdue(services)
+    expired, unexpired = _expire(services)
+    deleted, undeleted = retention.delete_overdue_audio(services)
+    wordless = retention.remove_words(services)
+    outlived, undying = retention.delete_old_sessions(services)
     orphans, hidden = _delete_orphans(services)
     told, untold = notify.tell(services)
     continued = _continue_jobs(services)
@@ -90,10 +89,12 @@ def sweep(services: Services) -> SweepReport:
         given_up=given_up,
         expired=expired,
         audio_deleted=deleted,
+        words_removed=wordless,
+        sessions_deleted=outlived,
         orphans_deleted=orphans,
         told=told,
         jobs_continued=continued,
-        failures=refused + kept + undeleted + hidden + untold,
+        failures=refused + unexpired + undeleted + undying + hidden + untold,
     )
     _conclude(services, report, started_at)
     services.meters.swept()
@@ -122,7 +123,7 @@ def _publish(services: Services) -> tuple[int, int, int]:
     """How many runs were published, published again, and could not be."""
     with transaction(services.engine) as db:
         waiting = operations.runs_to_publish(db, now=services.now(), limit=AT_MOST)
-    became = Counter(_hand_over(services, run) for run in _in_time(waiting))
+    became = Counter(_hand_over(services, run) for run in in_time(waiting))
     refused = len(waiting) - sum(became[one] for one in _Became)
     return became[_Became.PUBLISHED], became[_Became.RESUMED], refused
 
@@ -141,12 +142,6 @@ def _hand_over(services: Services, run: Waiting) -> _Became | None:
     return _Became.RESUMED if run.was_queued else _Became.PUBLISHED
 
 
-def _in_time(items: Iterable[T]) -> Iterator[T]:
-    """Those that can be begun in the time of one kind; the next sweep takes the rest."""
-    ends_at = time.monotonic() + KIND_SECONDS
-    return takewhile(lambda _: time.monotonic() < ends_at, items)
-
-
 def _give_up(services: Services) -> int:
     with transaction(services.engine) as db:
         exhausted = operations.exhausted_runs(db, now=services.now(), limit=AT_MOST)
@@ -154,6 +149,7 @@ def _give_up(services: Services) -> int:
     for run in exhausted:
         with transaction(services.engine) as db:
             is_given_up = operations.cut_off(db, run, actor=SWEEPER, now=services.now())
+            kept.settle(db, run.session_id, now=services.now())
         if not is_given_up:
             continue
         given_up += 1
@@ -165,47 +161,11 @@ def _give_up(services: Services) -> int:
 def _expire(services: Services) -> tuple[int, int]:
     with transaction(services.engine) as db:
         abandoned = operations.abandoned_sessions(db, now=services.now(), limit=AT_MOST)
-    gone = _delete_objects(services, abandoned)
+    gone = delete_objects(services, abandoned)
     for held in gone:
         with transaction(services.engine) as db:
             sessions.remove(db, held.session_id)
     return len(gone), len(abandoned) - len(gone)
-
-
-def _delete_overdue(services: Services) -> tuple[int, int]:
-    retention = timedelta(hours=services.settings.audio_retention_hours)
-    with transaction(services.engine) as db:
-        overdue = operations.overdue_audio(
-            db, now=services.now(), retention=retention, limit=AT_MOST
-        )
-    gone = _delete_objects(services, overdue)
-    for held in gone:
-        _settle_deletion(services, held.session_id)
-    return len(gone), len(overdue) - len(gone)
-
-
-def _settle_deletion(services: Services, session_id: UUID) -> None:
-    """Stamp the deletion; a session that waited only for it gets a run that completes it."""
-    with transaction(services.engine) as db:
-        sessions.stamp_audio_deleted(db, session_id, now=services.now())
-        run_id = operations.reopen_after_deletion(db, session_id)
-    if run_id is not None:
-        publish(services, run_id)
-
-
-def _delete_objects(services: Services, held: Iterable[Held]) -> list[Held]:
-    """Those whose recording is gone now."""
-    return [one for one in _in_time(held) if _is_deleted(services, one.audio_key)]
-
-
-def _is_deleted(services: Services, key: str) -> bool:
-    """Delete an object; False where that is not possible now."""
-    try:
-        services.storage.delete(key)
-    except StorageUnavailable as error:
-        log.warning("audio_not_deleted", extra={"code": error.code})
-        return False
-    return True
 
 
 def _delete_orphans(services: Services) -> tuple[int, int]:
@@ -215,7 +175,7 @@ def _delete_orphans(services: Services) -> tuple[int, int]:
     except StorageUnavailable:
         log.warning("orphans_not_listed")
         return 0, 1
-    gone = sum(_is_deleted(services, key) for key in _in_time(orphans))
+    gone = sum(is_deleted(services, key) for key in in_time(orphans))
     return gone, len(orphans) - gone
 
 
@@ -224,7 +184,7 @@ def _continue_jobs(services: Services) -> int:
     ends_at = time.monotonic() + KIND_SECONDS
     with transaction(services.engine) as db:
         abandoned = jobs.abandoned(db, now=services.now(), limit=AT_MOST)
-    return sum(bulk.work_off(services, job_id, ends_at=ends_at) for job_id in _in_time(abandoned))
+    return sum(bulk.work_off(services, job_id, ends_at=ends_at) for job_id in in_time(abandoned))
 
 
 def _orphans(services: Services) -> list[str]:

@@ -15,15 +15,14 @@ import httpx2
 
 from rostrum_client.calls import LOST, UNDONE, UNREAD, Calls, read
 from rostrum_client.errors import NOT_OURS, STORAGE_REFUSED, RostrumError
+from rostrum_client.letters import DeadLetter, LetterPage, Retried, RetryReport
 from rostrum_client.models import (
     Announced,
-    DeadLetter,
+    Consents,
     LearnerExport,
-    LetterPage,
     Page,
     Profile,
-    Retried,
-    RetryReport,
+    Receipt,
     Run,
     Session,
     SessionDetail,
@@ -259,9 +258,30 @@ class Rostrum:
         answer = self._calls.send("GET", f"{_user(user_id)}/export", again=LOST)
         return read(LearnerExport, answer)
 
-    def erase_learner(self, user_id: str) -> None:
-        """Delete everything held on a learner."""
-        self._calls.send("DELETE", _user(user_id), again=UNDONE)
+    def consents(self, user_id: str) -> Consents:
+        """What a learner agrees to."""
+        return read(Consents, self._calls.send("GET", f"{_user(user_id)}/consents", again=LOST))
+
+    def write_consents(
+        self,
+        user_id: str,
+        *,
+        audio_storage: bool,
+        transcript_storage: bool,
+        pattern_tracking: bool,
+    ) -> Consents:
+        """Write down what a learner agrees to, before the first upload; it is obeyed at once."""
+        agreed = {
+            "audioStorage": audio_storage,
+            "transcriptStorage": transcript_storage,
+            "patternTracking": pattern_tracking,
+        }
+        url = f"{_user(user_id)}/consents"
+        return read(Consents, self._calls.send("PUT", url, again=LOST, json=agreed))
+
+    def erase_learner(self, user_id: str) -> Receipt:
+        """Delete everything held on a learner; the receipt says how much that was."""
+        return read(Receipt, self._calls.send("DELETE", _user(user_id), again=UNDONE))
 
     def dead_letters(self, *, code: str | None = None) -> Iterator[DeadLetter]:
         """What the queue gave up, of one code where one is given, page by page."""

@@ -48,6 +48,10 @@ class Session(Model):
     word_count: int | None
     error_message: str | None
     error: Failure | None
+    transcript_removed_at: datetime | None = None
+    """Words and quotes are gone since then."""
+    transcript_removed_because: str | None = None
+    """`consent` or `retention`."""
 
 
 class Target(Model):
@@ -137,8 +141,9 @@ class Strength(Model):
     """Something done well."""
 
     text: str
-    quote: str
-    segment: int
+    quote: str | None
+    """None, as its place, where the session's words were removed."""
+    segment: int | None
     start: float | None
     end: float | None
 
@@ -308,56 +313,49 @@ class Profile(Model):
     patterns: list[Pattern]
     focuses: list[FollowUp]
     trends: list[MetricTrend]
+    tracking: bool = True
+    """False: the learner does not agree, so there are totals alone."""
+
+
+class Consents(Model):
+    """What a learner agrees to."""
+
+    audio_storage: bool
+    transcript_storage: bool
+    pattern_tracking: bool
+    changed_at: datetime | None
+    """None: never; this holds without a word of theirs."""
+
+
+class Counts(Model):
+    """How many of each kind were deleted."""
+
+    sessions: int
+    recordings: int
+    transcripts: int
+    analyses: int
+    insights: int
+    metrics: int
+    patterns: int
+    verdicts: int
+    reviews: int
+    golden_cases: int
+
+
+class Receipt(Model):
+    """That a learner was erased, and how much that was."""
+
+    id: str
+    user_id: str
+    erased_at: datetime
+    counts: Counts
 
 
 class LearnerExport(Model):
     """Everything held on a learner."""
 
     user_id: str
+    consents: Consents
     profile: Profile
     sessions: list[dict[str, Any]]
     """Each session whole, as the server holds it."""
-
-
-class DeadLetter(Model):
-    """A message that the queue gave up, and where its session stands now."""
-
-    id: str
-    purpose: str
-    session_id: str | None
-    run_id: str | None
-    response_status: int | None
-    code: str | None
-    deliveries: int | None
-    created_at: datetime
-    user_id: str | None
-    title: str | None
-    session_status: Status | None
-    attempts: int | None
-    is_newest_run: bool
-    retryable: bool
-    reason: str | None
-
-
-class LetterPage(Model):
-    """Some of the dead letters, in the queue's order."""
-
-    letters: list[DeadLetter]
-    next_cursor: str | None
-
-
-class Retried(Model):
-    """A run that is open again."""
-
-    session_id: str
-    run_id: str
-    queued: bool
-
-
-class RetryReport(Model):
-    """What became of the letters that matched; `more`: call again."""
-
-    retried: int
-    refused: int
-    failed: int
-    more: bool

@@ -27,6 +27,7 @@ ACTIONS = {
     AuditAction.ERASE: "Erased the learner",
     AuditAction.RETRY_LETTER: "Retried a dead letter",
     AuditAction.DELETE_LETTER: "Deleted a dead letter",
+    AuditAction.CONSENT: "Changed consents",
 }
 
 

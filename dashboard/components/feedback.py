@@ -41,7 +41,8 @@ def draw_strengths(
     """What was done well, each with the words that show it."""
     for number, strength in enumerate(strengths):
         st.success(f"**{plain(strength.text)}**", icon=":material/thumb_up:")
-        _draw_quote(None, strength.quote, key=f"{page}_strength_{number}", on_quote=on_quote)
+        if strength.quote:
+            _draw_quote(None, strength.quote, key=f"{page}_strength_{number}", on_quote=on_quote)
 
 
 def draw_follow_up(focus: FollowUp) -> None:

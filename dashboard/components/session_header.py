@@ -9,7 +9,8 @@ import streamlit as st
 from dashboard.components.timeline import cost_text
 from dashboard.links import LEARNER_PAGE, LearnerLink
 from dashboard.wording import STAGES, ago, duration, engine_text, exact, is_moving, length, plain
-from pipeline.session import RunRecord, SessionDetail
+from pipeline.consent import Removal
+from pipeline.session import RunRecord, SessionDetail, SessionRow
 from pipeline.status import Stage, Status
 
 
@@ -68,8 +69,8 @@ def audio_clock(detail: SessionDetail, *, retention_hours: int) -> str:
         moment = f"{ago(row.audio_deleted_at)} ({exact(row.audio_deleted_at)})"
         why = (
             "as soon as it was transcribed"
-            if detail.transcript
-            else f"{retention_hours} h after the failure, as promised to learners"
+            if detail.transcript or row.transcript_removed_at
+            else f"at the latest {retention_hours} h after the failure, as promised to learners"
         )
         return f"Audio deleted {moment}, {why}."
     if not row.audio_held:
@@ -79,12 +80,29 @@ def audio_clock(detail: SessionDetail, *, retention_hours: int) -> str:
     if row.status is Status.FAILED and not is_moving(row):
         until = row.status_changed_at + timedelta(hours=retention_hours)
         return (
-            f"{held} until {exact(until)}: {retention_hours} h after the failure, so that it "
-            "can be run again."
+            f"{held} until {exact(until)} at the latest: {retention_hours} h after the failure, so "
+            "that it can be run again."
         )
     if detail.transcript:
         return f"{held}. It is transcribed: the audio is deleted next."
     return f"{held}. It is deleted once it is transcribed."
+
+
+REMOVED_WORDS = {
+    Removal.CONSENT: "the learner does not agree to their storage",
+    Removal.RETENTION: "they were kept as long as they may be",
+}
+
+
+def removed_text(row: SessionRow) -> str:
+    """Why there is no transcript any more, and what that means."""
+    if row.transcript_removed_at is None or row.transcript_removed_because is None:
+        return ""
+    why = REMOVED_WORDS[row.transcript_removed_because]
+    return (
+        f"The words of this talk were removed {exact(row.transcript_removed_at)}: {why}. Figures "
+        "and advice stay, without quotes. It can neither be analysed again nor reviewed."
+    )
 
 
 def _fact(name: str, value: str, *, help_text: str | None = None) -> None:

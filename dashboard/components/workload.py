@@ -22,6 +22,8 @@ DID = {
     "given_up": "runs given up",
     "expired": "announcements removed",
     "audio_deleted": "recordings deleted",
+    "words_removed": "talks whose words were removed",
+    "sessions_deleted": "sessions deleted by age",
     "orphans_deleted": "orphans deleted",
     "told": "ends of runs told to the app",
     "jobs_continued": "jobs continued",

@@ -12,7 +12,8 @@ from dashboard.components.standing import (
     draw_totals,
 )
 from dashboard.components.trend_charts import draw_trends
-from dashboard.learner_data import ERASED, PROBLEM, draw_data
+from dashboard.learner_consents import draw_consents
+from dashboard.learner_data import ERASED, PROBLEM, draw_data, draw_receipt
 from dashboard.links import (
     LEARNER_PAGE,
     SESSION_PAGE,
@@ -40,7 +41,7 @@ def page() -> None:
     link = LearnerLink.read()
     erased = st.session_state.pop(ERASED, None)
     if erased is not None:
-        st.success(f"Everything held on {plain(erased)} is erased.", icon=":material/check:")
+        draw_receipt(erased)
         link = None
     elif link is None and st.query_params.get("id"):
         st.warning("This link names no learner. Pick one.", icon=":material/link_off:")
@@ -112,7 +113,13 @@ def _draw_standing(standing: LearnerStanding, looking: Staff) -> None:
     st.header(plain(user_id))
     draw_totals(standing.profile)
     st.subheader("Patterns")
-    if standing.patterns:
+    if not standing.profile.tracking:
+        st.info(
+            "This learner does not agree to be followed over talks: there are no patterns, "
+            "trends and focuses.",
+            icon=":material/visibility_off:",
+        )
+    elif standing.patterns:
         draw_patterns(standing)
         _draw_evidence(standing, looking)
     elif standing.profile.sessions_total:
@@ -126,6 +133,7 @@ def _draw_standing(standing: LearnerStanding, looking: Staff) -> None:
         st.subheader("Focus")
         draw_focuses(standing.focuses)
     _draw_sessions(standing)
+    draw_consents(user_id, standing.held, looking)
     draw_data(standing, looking)
 
 

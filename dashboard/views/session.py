@@ -21,7 +21,12 @@ from dashboard.components.feedback import (
 from dashboard.components.measures import draw_measures
 from dashboard.components.place import in_hand, jump_to, take
 from dashboard.components.run_comparison import draw_comparison
-from dashboard.components.session_header import audio_clock, draw_facts, draw_stages
+from dashboard.components.session_header import (
+    audio_clock,
+    draw_facts,
+    draw_stages,
+    removed_text,
+)
 from dashboard.components.talk_charts import draw_pace, draw_pauses
 from dashboard.components.timeline import draw_runs, draw_timeline
 from dashboard.components.transcript import draw_place, draw_transcript
@@ -132,6 +137,8 @@ def _draw_talk_and_feedback(detail: SessionDetail) -> None:
                 asked=detail.row.language,
                 on_pick=partial(take, PAGE, session_id),
             )
+        elif detail.row.transcript_removed_because:
+            st.info(plain(removed_text(detail.row)), icon=":material/speaker_notes_off:")
         else:
             st.caption("There is no transcript yet.")
         draw_place(hand, detail.transcript, detail.insights)
@@ -141,7 +148,9 @@ def _draw_talk_and_feedback(detail: SessionDetail) -> None:
             st.caption("There is no feedback yet.")
             return
         draw_summary(detail)
-        draw_insights(detail.insights, hand=hand, on_quote=show, beneath=_verdicts_of(session_id))
+        # Without the words there is nothing to judge an insight by.
+        beneath = _verdicts_of(session_id) if detail.transcript else None
+        draw_insights(detail.insights, hand=hand, on_quote=show, beneath=beneath)
         draw_strengths(detail.strengths, on_quote=show)
         draw_dropped(detail.dropped)
 

@@ -120,7 +120,8 @@ _RERUNNABLE = f"""
 status = 'FAILED' AND s.will_retry IS NOT TRUE
    AND (s.error_retryable OR s.error_code = '{AnalysisInvalid.code}')
    AND ((s.audio_key IS NOT NULL AND s.audio_deleted_at IS NULL)
-        OR EXISTS (SELECT FROM transcripts t WHERE t.session_id = s.id))
+        OR EXISTS (SELECT FROM transcripts t WHERE t.session_id = s.id
+                   AND s.transcript_removed_at IS NULL))
    AND NOT EXISTS (SELECT FROM runs r WHERE r.id = s.run_id AND r.outcome IS NULL)
 """  # noqa: S608 - our own words, nothing of a caller's
 _FAILURES = text(f"""

@@ -44,14 +44,16 @@ class JudgedTalk:
 
 
 def run_of(db: Session, insight_id: UUID) -> UUID | None:
-    """The run that found an insight; None: it is gone. It stays until the transaction ends.
+    """The run that found an insight; None: it is gone, or its talk's words are.
+
+    It stays until the transaction ends.
 
     Only the session is locked, as what deletes it does first: the insight goes with it.
     """
     return db.scalar(
         select(Insight.run_id)
         .join(SpeakingSession, SpeakingSession.id == Insight.session_id)
-        .where(Insight.id == insight_id)
+        .where(Insight.id == insight_id, SpeakingSession.transcript_removed_at.is_(None))
         .with_for_update(read=True, key_share=True, of=SpeakingSession)
     )
 

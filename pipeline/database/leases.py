@@ -36,7 +36,7 @@ class Lease:
     audio_key: str | None
     """None once the recording is gone."""
     transcript_id: UUID | None
-    """A transcript from an earlier attempt or run."""
+    """A transcript from an earlier attempt or run, whose words are still there."""
 
 
 def claim(
@@ -89,7 +89,7 @@ def claim(
         learner_id=taken.learner_id,
         language=taken.language,
         audio_key=None if taken.audio_deleted_at else taken.audio_key,
-        transcript_id=held.transcript_id,
+        transcript_id=None if taken.transcript_removed_at else held.transcript_id,
     )
 
 

@@ -36,6 +36,8 @@ class Standing:
     lease_expires_at: datetime | None
     lacks_audio: bool
     """The newest run has no transcript yet, and the recording is gone."""
+    lacks_words: bool
+    """The newest run has a transcript, whose words were removed."""
     error_message: str | None
     error_retryable: bool | None
     will_retry: bool
@@ -59,6 +61,7 @@ def standings(db: Session, session_ids: Collection[UUID]) -> dict[UUID, Standing
             is_done=row.result_run_id is not None and row.result_run_id == row.run_id,
             lease_expires_at=row.lease_expires_at,
             lacks_audio=row.audio_deleted_at is not None and row.transcript_id is None,
+            lacks_words=row.transcript_removed_at is not None and row.transcript_id is not None,
             error_message=row.error_message,
             error_retryable=row.error_retryable,
             will_retry=bool(row.will_retry),

@@ -155,6 +155,7 @@ def _review_is(need: ReviewNeed, now: datetime) -> Iterator[ColumnElement[bool]]
     match need:
         case ReviewNeed.NEEDED:
             yield S.status == Status.COMPLETED
+            yield S.transcript_removed_at.is_(None)
             yield ~done
         case ReviewNeed.IN_HAND:
             yield exists().where(of_result, _is_in_hand(now))
@@ -256,7 +257,8 @@ def _audio(row: Row[*tuple[Any, ...]]) -> AudioState:
 def _review(row: Row[*tuple[Any, ...]]) -> ReviewNeed | None:
     if row.review_rank is not None:
         return ReviewNeed.DONE if row.review_rank == 2 else ReviewNeed.IN_HAND  # noqa: PLR2004 - as `_review_rank` gives it
-    return ReviewNeed.NEEDED if row.status == Status.COMPLETED else None
+    has_words = row.transcript_removed_at is None
+    return ReviewNeed.NEEDED if row.status == Status.COMPLETED and has_words else None
 
 
 def standing(db: Session, session_ids: list[UUID]) -> dict[UUID, tuple[Status, Stage | None]]:

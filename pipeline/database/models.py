@@ -15,10 +15,12 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.consent import Removal
 from pipeline.database.base import Base, new_id, one_of
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
@@ -30,10 +32,20 @@ class Learner(Base):
     __table_args__ = (
         # For the search by how an id begins: the key's own order is the language's.
         Index("ix_learners_id_prefix", "id", postgresql_ops={"id": "text_pattern_ops"}),
+        Index(
+            "ix_learners_words_refused",
+            "id",
+            postgresql_where=text("NOT consent_transcript_storage"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+    consent_audio_storage: Mapped[bool] = mapped_column(server_default=true())
+    consent_transcript_storage: Mapped[bool] = mapped_column(server_default=true())
+    consent_pattern_tracking: Mapped[bool] = mapped_column(server_default=true())
+    """What each stops stands in `pipeline/consent.py`."""
+    consents_changed_at: Mapped[datetime | None]
 
 
 class SpeakingSession(Base):
@@ -43,6 +55,7 @@ class SpeakingSession(Base):
     __table_args__ = (
         one_of("status", Status),
         one_of("stage", Stage),
+        one_of("transcript_removed_because", Removal),
         Index("ix_sessions_learner_id_id", "learner_id", "id"),
         Index("ix_sessions_status_id", "status", "id"),
         Index("ix_sessions_created_at", "created_at", postgresql_include=["status"]),
@@ -67,6 +80,11 @@ class SpeakingSession(Base):
             "ix_sessions_audio_held",
             "status_changed_at",
             postgresql_where=text("audio_key IS NOT NULL AND audio_deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_sessions_words_held",
+            "created_at",
+            postgresql_where=text("transcript_removed_at IS NULL"),
         ),
     )
 
@@ -113,6 +131,9 @@ class SpeakingSession(Base):
     """Who shall review it."""
     retry_due_at: Mapped[datetime | None]
     """The queue brings the failed message again until then, or has lost it."""
+    transcript_removed_at: Mapped[datetime | None]
+    """The words are gone from all its runs: figures, advice and counts stay."""
+    transcript_removed_because: Mapped[str | None]
 
 
 class Run(Base):

@@ -23,7 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from pipeline.database.models import IdempotencyKey, Run, SpeakingSession, StoredTranscript
+from pipeline.database.models import (
+    IdempotencyKey,
+    Learner,
+    Run,
+    SpeakingSession,
+    StoredTranscript,
+)
 from pipeline.database.sessions import IDEMPOTENCY_LIFE, change_status
 from pipeline.database.staff_models import SweepRecord
 from pipeline.errors import AudioNotDeleted, Unforeseen
@@ -169,21 +175,29 @@ def overdue_audio(db: Session, *, now: datetime, retention: timedelta, limit: in
 def is_overdue(*, now: datetime, retention: timedelta) -> ColumnElement[bool]:
     """Whether a recording is past its purpose, of a session that nobody works on.
 
-    Past it are those with a transcript, and those that failed for good longer than
-    `retention` ago.
+    Past it are those with a transcript, those that failed for good longer than `retention`
+    ago, and those that failed for good where the learner agrees to no storage.
     """
     has_transcript = exists().where(StoredTranscript.session_id == S.id)
     return and_(
         is_kept(),
         or_(
             and_(S.status.in_([Status.FAILED, Status.COMPLETED]), has_transcript),
-            and_(
-                S.status == Status.FAILED,
-                S.will_retry.is_(False),
-                S.status_changed_at <= now - retention,
-            ),
+            and_(_is_given_up(), S.status_changed_at <= now - retention),
+            refuses_audio(),
         ),
     )
+
+
+def _is_given_up() -> ColumnElement[bool]:
+    return and_(S.status == Status.FAILED, S.will_retry.is_(False))
+
+
+def refuses_audio() -> ColumnElement[bool]:
+    """The session failed for good, and its learner agrees to no storage beyond the processing."""
+    has_ended = exists().where(Run.id == S.run_id, Run.outcome.is_not(None))
+    refused = exists().where(Learner.id == S.learner_id, Learner.consent_audio_storage.is_(False))
+    return and_(_is_given_up(), has_ended, refused)
 
 
 def count_stuck(db: Session, *, now: datetime) -> int:

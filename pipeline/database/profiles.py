@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from pipeline.database.models import Learner
+from pipeline.database.models import Learner, PatternProfile
 
 OCCURRENCES = "coalesce(max(counted), sum(frequency))"
 """Of one key in one run: code's count where code can count, else the model's claim. Two insights
@@ -105,8 +105,15 @@ SELECT :learner, pattern_key, newest.category, newest.pattern, sessions_seen, to
 def refresh(db: Session, learner_id: str) -> None:
     """Derive a learner's profile anew, by one statement; concurrent completions take turns.
 
+    Whoever does not agree to be tracked has none.
+
     The lock comes first, as a statement of its own: a statement sees what was committed before
     it began, not what is committed while it waits.
     """
-    db.execute(select(Learner.id).where(Learner.id == learner_id).with_for_update())
-    db.execute(_DERIVE, {"learner": learner_id})
+    agrees = db.scalar(
+        select(Learner.consent_pattern_tracking).where(Learner.id == learner_id).with_for_update()
+    )
+    if agrees:
+        db.execute(_DERIVE, {"learner": learner_id})
+    else:
+        db.execute(delete(PatternProfile).where(PatternProfile.learner_id == learner_id))

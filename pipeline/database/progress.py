@@ -18,6 +18,7 @@ SELECT s.id, s.created_at, s.result_run_id AS run_id, t.word_count, a.focus_next
   JOIN runs r ON r.id = s.result_run_id
   JOIN transcripts t ON t.id = r.transcript_id
   JOIN analyses a ON a.run_id = r.id
+  JOIN learners l ON l.id = s.learner_id AND l.consent_pattern_tracking
  WHERE s.learner_id = :learner
    AND (CAST(:at AS timestamptz) IS NULL OR (s.created_at, s.id) <= (:at, CAST(:id AS uuid)))
  ORDER BY s.created_at DESC, s.id DESC
@@ -37,7 +38,10 @@ SELECT run_id, pattern_key, {OCCURRENCES} AS occurrences
 def spoken(
     db: Session, learner_id: str, *, most: int, until: tuple[datetime, UUID] | None = None
 ) -> list[Spoken]:
-    """Up to `most` completed sessions, newest first, from the session `until` on backwards."""
+    """Up to `most` completed sessions, newest first, from the session `until` on backwards.
+
+    None of a learner who does not agree to be tracked: all progress is told from these.
+    """
     at, session_id = until or (None, None)
     rows = db.execute(
         _SESSIONS, {"learner": learner_id, "at": at, "id": session_id, "most": most}

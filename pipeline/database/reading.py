@@ -1,17 +1,16 @@
-"""What people read, as frozen values: lists, one session whole, a learner's profile."""
+"""What people read of sessions, as frozen values: lists, and one session whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, case, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from pipeline.consent import Removal
 from pipeline.database.models import (
     Insight,
-    PatternProfile,
     Run,
     SessionEvent,
     SpeakingSession,
@@ -22,13 +21,11 @@ from pipeline.database.models import (
 from pipeline.database.progress import spoken
 from pipeline.database.stored import from_json
 from pipeline.finding import Dropped, ProvenStrength
-from pipeline.focus import FollowUp, Spoken
-from pipeline.progress import follow_ups, trends
+from pipeline.focus import FollowUp
+from pipeline.progress import follow_ups
 from pipeline.session import (
     Event,
     Failure,
-    PatternStanding,
-    Profile,
     RunRecord,
     RunResults,
     SessionDetail,
@@ -44,8 +41,6 @@ from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 S = SpeakingSession
-TREND_SESSIONS = 20
-"""How far back a learner's progress is shown."""
 
 
 def _rows() -> Select[Any]:
@@ -100,6 +95,10 @@ def _row(row: Row[Any]) -> SessionRow:
         insights_medium=row.medium,
         insights_low=row.low,
         error=failure_of(row),
+        transcript_removed_at=row.transcript_removed_at,
+        transcript_removed_because=(
+            Removal(row.transcript_removed_because) if row.transcript_removed_because else None
+        ),
     )
 
 
@@ -161,17 +160,18 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
     if found is None:
         return None
     shown = db.get(StoredAnalysis, found.result_run_id) if found.result_run_id else None
+    has_words = found.transcript_removed_at is None
     return SessionDetail(
         row=_row(found),
         result_run_id=found.result_run_id,
-        transcript=_transcript(db, found),
+        transcript=_transcript(db, found) if has_words else None,
         summary=shown.summary if shown else None,
         focus_next=shown.focus_next if shown else None,
         focus_key=shown.focus_key if shown else None,
         last_focus=_last_focus(db, found) if shown else None,
-        intent_label=shown.intent_label if shown else None,
+        intent_label=shown.intent_label or None if shown else None,
         strengths=tuple(
-            StrengthShown(strength.text, strength.quote)
+            StrengthShown(strength.text, strength.quote if has_words else None)
             for strength in (from_json(ProvenStrength, shown.strengths) if shown else ())
         ),
         insights=_insights(db, found.result_run_id),
@@ -241,7 +241,9 @@ def _insights(db: Session, run_id: UUID | None) -> tuple[InsightShown, ...]:
             frequency=row.frequency,
             counted=row.counted,
             severity=row.severity,
-            examples=from_json(LocatedQuote, row.examples),
+            # Where the words were removed the places stay, and say how many there were.
+            examples=tuple(quote for quote in from_json(LocatedQuote, row.examples) if quote.text),
+            places=len(row.examples),
             suggestion=row.suggestion,
         )
         for row in rows
@@ -339,57 +341,4 @@ def _events(db: Session, session_id: UUID) -> tuple[Event, ...]:
             error_code=row.error_code,
         )
         for row in rows
-    )
-
-
-_TOTALS = text("""
-SELECT count(*) AS sessions, coalesce(sum(t.word_count), 0) AS words,
-       coalesce(sum(t.duration_seconds), 0) / 60 AS minutes
-  FROM sessions s
-  JOIN runs r ON r.id = s.result_run_id
-  JOIN transcripts t ON t.id = r.transcript_id
- WHERE s.learner_id = :learner
-""")
-
-
-def profile(db: Session, learner_id: str) -> Profile:
-    """A learner's patterns, most widespread first."""
-    return profile_over(db, learner_id, spoken(db, learner_id, most=TREND_SESSIONS))
-
-
-def profile_over(db: Session, learner_id: str, recent: Sequence[Spoken]) -> Profile:
-    """The same, where the newest sessions are read already."""
-    totals = db.execute(_TOTALS, {"learner": learner_id}).one()
-    rows = db.scalars(
-        select(PatternProfile)
-        .where(PatternProfile.learner_id == learner_id)
-        .order_by(
-            PatternProfile.sessions_seen.desc(),
-            PatternProfile.occurrences.desc(),
-            PatternProfile.pattern_key,
-        )
-    )
-    return Profile(
-        user_id=learner_id,
-        sessions_total=totals.sessions,
-        words_total=totals.words,
-        minutes_total=totals.minutes,
-        patterns=tuple(
-            PatternStanding(
-                pattern_key=row.pattern_key,
-                pattern=row.pattern,
-                category=row.category,
-                sessions_seen=row.sessions_seen,
-                sessions_total=row.sessions_total,
-                occurrences=row.occurrences,
-                rate_per_1000_words=row.rate_per_1000_words,
-                first_seen_at=row.first_seen_at,
-                last_seen_at=row.last_seen_at,
-                last_severity=row.last_severity,
-                trend=row.trend,
-            )
-            for row in rows
-        ),
-        focuses=follow_ups(recent),
-        trends=trends(recent),
     )

@@ -60,7 +60,12 @@ def keep_transcript(db: Session, lease: Lease, transcript: Transcript, *, now: d
     db.execute(
         update(SpeakingSession)
         .where(SpeakingSession.id == lease.session_id)
-        .values(duration_seconds=transcript.duration)
+        .values(
+            duration_seconds=transcript.duration,
+            # Words of earlier runs may have been removed: now there are some again.
+            transcript_removed_at=None,
+            transcript_removed_because=None,
+        )
     )
 
 

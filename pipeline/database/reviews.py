@@ -35,6 +35,7 @@ from sqlalchemy.orm import Session, aliased
 
 from pipeline.database.base import new_id
 from pipeline.database.models import Insight, SpeakingSession, StoredAnalysis
+from pipeline.database.prompts import NEW_PROMPTS
 from pipeline.database.staff_models import GoldenCase, ResultSummary, StoredReview, StoredVerdict
 from pipeline.status import Status
 from pipeline.verdict import (
@@ -142,8 +143,8 @@ def save_verdict(
 ) -> Row[UUID, UUID, int] | None:
     """Write a verdict; its run, session and version.
 
-    None, and nothing is written: the insight is gone, another run is shown, or the reviewer's
-    verdict is not the one seen (None: there was none).
+    None, and nothing is written: the insight is gone, another run is shown, its talk's words were
+    removed, or the reviewer's verdict is not the one seen (None: there was none).
     """
     said = {"verdict": verdict, "rewrite": rewrite, "note": note}
     held = exists().where(V.insight_id == insight_id, V.reviewer == reviewer)
@@ -163,7 +164,11 @@ def save_verdict(
         )
         .join(S, and_(S.id == Insight.session_id, S.result_run_id == Insight.run_id))
         .join(StoredAnalysis, StoredAnalysis.run_id == Insight.run_id)
-        .where(Insight.id == insight_id, true() if seen_version is None else held)
+        .where(
+            Insight.id == insight_id,
+            S.transcript_removed_at.is_(None),
+            true() if seen_version is None else held,
+        )
         # The session alone, as its deletion locks it before all that goes with it.
         .with_for_update(key_share=True, read=True, of=S)
     )
@@ -198,9 +203,13 @@ def verdict_of(db: Session, insight_id: UUID, reviewer: str) -> Judged | None:
     return _judged(row) if row else None
 
 
-def insight_exists(db: Session, insight_id: UUID) -> bool:
-    """Whether an insight is still there, shown or not."""
-    return bool(db.scalar(select(exists().where(Insight.id == insight_id))))
+def has_words(db: Session, insight_id: UUID) -> bool | None:
+    """Whether the words of an insight's talk are still there; None: the insight is gone."""
+    return db.scalar(
+        select(S.transcript_removed_at.is_(None))
+        .join(Insight, Insight.session_id == S.id)
+        .where(Insight.id == insight_id)
+    )
 
 
 def take_turns(db: Session) -> None:
@@ -291,7 +300,13 @@ def _waiting(
     waiting = (
         select(S.id, S.result_run_id)
         .join(M, M.session_id == S.id)
-        .where(S.status == Status.COMPLETED, _kept_by(rule, reviewer, now), ~excluded)
+        .where(
+            S.status == Status.COMPLETED,
+            # There is nothing to judge quotes against where the words were removed.
+            S.transcript_removed_at.is_(None),
+            _kept_by(rule, reviewer, now),
+            ~excluded,
+        )
     )
     if round_ == FIRST:
         return waiting
@@ -312,28 +327,9 @@ def _kept_by(rule: Rule, reviewer: str, now: datetime) -> ColumnElement[bool]:
             return M.evidence_share < LOW_EVIDENCE_BELOW
         case QueueRule.NEW_PROMPT:
             since = now - timedelta(days=NEW_PROMPT_DAYS)
-            return M.prompt_version == any_(_NEW_PROMPTS.bindparams(since=since))
+            return M.prompt_version == any_(NEW_PROMPTS.bindparams(since=since))
         case QueueRule.MINE:
             return S.assigned_to == reviewer
-
-
-# Prompts that no analysis before then was made with. By hops over the index, each to the next
-# prompt's first analysis: there are few prompts and many analyses.
-_NEW_PROMPTS = text("""
-(ARRAY(
-WITH RECURSIVE firsts AS (
-    (SELECT prompt_version, created_at FROM analyses ORDER BY prompt_version, created_at LIMIT 1)
-    UNION ALL
-    SELECT following.*
-      FROM firsts f
-     CROSS JOIN LATERAL (
-           SELECT a.prompt_version, a.created_at
-             FROM analyses a
-            WHERE a.prompt_version > f.prompt_version
-            ORDER BY a.prompt_version, a.created_at LIMIT 1) following
-)
-SELECT prompt_version FROM firsts WHERE created_at >= :since))
-""")
 
 
 def drop(db: Session, review_id: UUID, *, reviewer: str) -> UUID | None:

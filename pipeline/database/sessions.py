@@ -258,29 +258,9 @@ def remove(db: Session, session_id: UUID) -> str | None:
     return db.scalar(delete(S).where(S.id == session_id).returning(S.learner_id))
 
 
-def remove_learner(db: Session, learner_id: str) -> bool:
-    """Delete a learner with all sessions. False: somebody else did.
-
-    Sessions first: a worker that completes one locks the session, then the learner.
-    """
-    db.execute(delete(S).where(S.learner_id == learner_id))
-    gone = db.scalar(delete(Learner).where(Learner.id == learner_id).returning(Learner.id))
-    return gone is not None
-
-
 def learner_exists(db: Session, learner_id: str) -> bool:
     """Whether we hold anything on this learner."""
     return bool(db.scalar(select(exists().where(Learner.id == learner_id))))
-
-
-def sessions_with_audio(db: Session, learner_id: str) -> list[tuple[UUID, str]]:
-    """Session and storage key of each recording of a learner that may still be stored."""
-    rows = db.execute(
-        select(S.id, S.audio_key).where(
-            S.learner_id == learner_id, S.audio_key.is_not(None), S.audio_deleted_at.is_(None)
-        )
-    )
-    return [(row.id, row.audio_key) for row in rows]
 
 
 def first_session_of_key(db: Session, *, learner_id: str, key: str, now: datetime) -> UUID | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.consent import Removal
 from pipeline.session import Example, FollowUp, Metric, SessionDetail
 
 # What steers a terminal or the direction of all that follows is no part of what was said. Marks
@@ -18,6 +19,11 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 NO_FEEDBACK = "There is no feedback on this talk yet."
 NOTHING_STANDS_OUT = "No habit stands out that would get in the way of your message."
+WORDS_GONE: Mapping[Removal, str] = {
+    Removal.CONSENT: "What was said is not kept, as you wished: there are no quotes here.",
+    Removal.RETENTION: "What was said is kept for a limited time, which is over: there are no "
+    "quotes here.",
+}
 _READINGS: Mapping[str, str] = {
     "within": "in the comfortable range",
     "below": "below the comfortable range",
@@ -51,7 +57,8 @@ class Strong:
     """Something done well."""
 
     text: str
-    quote: Said
+    quote: Said | None
+    """None where the words were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ class Report:
     figures: tuple[FigureShown, ...]
     figures_note: str | None
     lines: tuple[Line, ...]
+    words_note: str | None
+    """Why there are no lines and quotes, where they were removed."""
 
 
 def report_of(detail: SessionDetail) -> Report:
@@ -113,7 +122,10 @@ def report_of(detail: SessionDetail) -> Report:
         words=row.word_count,
         about=clean(detail.intent_label) if detail.intent_label else None,
         summary=clean(detail.summary) if detail.summary is not None else NO_FEEDBACK,
-        strengths=tuple(Strong(clean(one.text), _said(one.quote)) for one in detail.strengths),
+        strengths=tuple(
+            Strong(clean(one.text), _said(one.quote) if one.quote else None)
+            for one in detail.strengths
+        ),
         focus=clean(detail.focus_next) if detail.focus_next else None,
         last_focus=told(detail.last_focus) if detail.last_focus else None,
         habits=tuple(
@@ -136,6 +148,9 @@ def report_of(detail: SessionDetail) -> Report:
             )
             for segment in (heard.segments if heard else ())
         ),
+        words_note=WORDS_GONE[row.transcript_removed_because]
+        if row.transcript_removed_because
+        else None,
     )
 
 

@@ -41,7 +41,8 @@ def _strengths_and_focus(report: Report) -> Iterator[str]:
         yield "## What went well"
     for strength in report.strengths:
         yield f"**{plain(strength.text)}**"
-        yield _quoted(strength.quote)
+        if strength.quote:
+            yield _quoted(strength.quote)
     if report.focus:
         yield "## Your one focus for next time"
         yield plain(report.focus)
@@ -74,8 +75,10 @@ def _figures(report: Report) -> Iterator[str]:
 
 
 def _talk(report: Report) -> Iterator[str]:
-    if report.lines:
+    if report.lines or report.words_note:
         yield "## What you said"
+    if report.words_note:
+        yield plain(report.words_note)
     for line in report.lines:
         doubt = " \\(hard to hear\\)" if line.is_hard_to_hear else ""
         yield f"{_at(line.at)}{plain(line.text)}{doubt}"

@@ -167,5 +167,5 @@ def test_no_handler_is_async_but_those_that_never_block() -> None:
 
     asynchronous = {r.name for r in routes if inspect.iscoroutinefunction(r.endpoint)}
 
-    assert len(routes) == 21
+    assert len(routes) == 23
     assert asynchronous == {"process", "healthz"}

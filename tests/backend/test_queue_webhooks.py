@@ -123,6 +123,8 @@ def test_a_sweep_says_what_it_did(api: Api) -> None:
         "givenUp": 0,
         "expired": 0,
         "audioDeleted": 0,
+        "wordsRemoved": 0,
+        "sessionsDeleted": 0,
         "orphansDeleted": 0,
         "told": 0,
         "jobsContinued": 0,

@@ -85,6 +85,7 @@ def insight(number: int, pattern: str, severity: str, talk: Transcript, *quotes:
         counted=None,
         severity=severity,
         examples=located,
+        places=len(located),
         suggestion="Breathe instead.",
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from backend.app import create_app
-from rostrum_client import Rostrum, models
+from rostrum_client import Rostrum, letters, models
 from tests.backend.live import Live, eventually, running_backend
 from tests.local.destination import Destination, running_destination
 from tests.pipeline.test_notify import APP, SECRET
@@ -42,6 +42,8 @@ METHODS = {
     "rerun_api_sessions__id__runs_post": "run_again",
     "profile_api_users__id__pattern_profile_get": "pattern_profile",
     "export_api_users__id__export_get": "export_learner",
+    "read_consents_api_users__id__consents_get": "consents",
+    "write_consents_api_users__id__consents_put": "write_consents",
     "erase_api_users__id__delete": "erase_learner",
     "list_letters_api_dead_letters_get": "dead_letters",
     "retry_all_api_dead_letters_retry_post": "retry_dead_letters",
@@ -77,10 +79,13 @@ SCHEMAS: dict[str, type[models.Model]] = {
     "MetricTrendOut": models.MetricTrend,
     "TrendPointOut": models.TrendPoint,
     "ExportOut": models.LearnerExport,
-    "DeadLetterOut": models.DeadLetter,
-    "LettersOut": models.LetterPage,
-    "RetriedOut": models.Retried,
-    "RetryReportOut": models.RetryReport,
+    "ConsentsOut": models.Consents,
+    "ReceiptOut": models.Receipt,
+    "CountsOut": models.Counts,
+    "DeadLetterOut": letters.DeadLetter,
+    "LettersOut": letters.LetterPage,
+    "RetriedOut": letters.Retried,
+    "RetryReportOut": letters.RetryReport,
 }
 """The client's model for each answer."""
 NOT_ANSWERED_TO_CALLERS = {"DeliveryOut", "MarkedOut", "SweepOut"}
@@ -259,6 +264,8 @@ def test_each_example_of_the_document_runs(
     assert reader.names["done"].status == "COMPLETED"
     assert reader.names["done"].insights
     assert reader.names["held"].sessions
+    assert reader.names["held"].consents.transcript_storage
+    assert reader.names["receipt"].counts.sessions >= 1
     assert "NOT_FOUND 404 None" in capsys.readouterr().out
     assert reader.names["notice"].type in {"session.completed", "session.failed"}
     assert "<html" in (reader.folder / "report.html").read_text()

@@ -197,9 +197,40 @@ def test_erasing_asks_for_the_id_and_then_leaves_nothing_but_the_audit(
     erase(page, typed="ann", reason="she asked for it")
 
     assert "Everything held on ann is erased" in words(page)
+    assert "sessions: 1" in words(page)
+    assert [button.proto.label for button in page.get("download_button")] == [
+        "Download the receipt"
+    ]
     with pytest.raises(NotFound):
         learner.standing(world.services, "ann")
     assert ("erase", "local admin", "ann", "she asked for it") in audit(world)
+
+
+def test_admins_change_what_a_learner_agrees_to_and_the_page_obeys(
+    world: World, screen: Open
+) -> None:
+    session_id = world.complete("ann", title="Ann's talk")
+    page = screen("learner", id="ann")
+    assert "Keep what was said: **yes**" in words(page)
+    assert "never changed" in words(page)
+
+    page.button(key="learner_consents").click().run()
+    for name in ("transcript_storage", "pattern_tracking"):
+        page.checkbox(key=f"learner_consents_{name}").set_value(False)
+    page.text_input(key="learner_consents_reason").set_value("she rang")
+    page.button(key="learner_consents_save").click().run()
+
+    assert not page.exception
+    assert "Keep what was said: **no**" in words(page)
+    assert "does not agree to be followed over talks" in words(page)
+    assert not page.dataframe
+    assert ("consent", "local admin", "ann", "she rang") in audit(world)
+    page = screen("session", id=str(session_id))
+    assert "The words of this talk were removed" in words(page)
+    assert "nothing left to run again" in words(page)
+    assert page.button(key="session_rerun_analysis").disabled
+    assert not [button for button in page.button if str(button.key).startswith("session_quote")]
+    assert not [fold for fold in page.expander if "Judge" in fold.label]
 
 
 def test_a_learner_who_was_erased_by_another_meanwhile_is_explained(

@@ -96,6 +96,7 @@ def test_a_completed_session_shows_strengths_focus_insights_and_what_judged_them
             assert quote.text in quotes(page)
     for strength in detail.strengths:
         assert strength.text in seen
+        assert strength.quote is not None
         assert strength.quote.text in quotes(page)
     assert "rostrum-rules-1 (rules answered, not a language model)" in seen
     assert "Run 1: waited" in seen
@@ -228,7 +229,7 @@ def test_a_failure_says_what_happened_and_what_to_do(world: World, screen: Open)
 
     assert "No speech was found" in seen
     assert "record again" in seen
-    assert "24 h after the failure, so that it can be run again" in seen
+    assert "at the latest: 24 h after the failure, so that it can be run again" in seen
 
 
 def test_a_failure_that_retries_by_itself_says_that_nobody_needs_to_act(

@@ -8,14 +8,20 @@ lands though nobody is left to hear of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 import psycopg
+from sqlalchemy import text
 
+from pipeline.database.engine import transaction
+from pipeline.process import Done
 from pipeline.settings import Settings
 from tests.backend.live import eventually
+from tests.world import World
 
 LOCK = 7_001
 
@@ -115,3 +121,37 @@ def holding(settings: Settings, commit: Commit, *, landed: bool) -> Iterator[Hol
             """.encode()
         )
         yield Hold(connection, commit)
+
+
+def meanwhile(
+    world: World, commit: Commit, session_id: UUID, act: Callable[[], object]
+) -> Future[Done]:
+    """Let a worker wait inside a transaction, act, then let it go on; what became of its delivery.
+
+    Whoever acts waits for it, or is first.
+    """
+    with (
+        ThreadPoolExecutor(2) as pool,
+        holding(world.services.settings, commit, landed=False) as hold,
+    ):
+        working = pool.submit(world.deliver, session_id)
+        hold.wait()
+        acting = pool.submit(act)
+        eventually(lambda: acting.done() or _somebody_waits_for_a_row(world))
+        hold.let_go()
+        acting.result()
+        # Whatever it ended in is the caller's to judge: here it only has to have ended.
+        working.exception()
+        hold.remove()
+    return working
+
+
+def _somebody_waits_for_a_row(world: World) -> bool:
+    with transaction(world.services.engine) as db:
+        waiting = db.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock' AND wait_event <> 'advisory'"
+            )
+        )
+    return bool(waiting)

@@ -24,9 +24,10 @@ from pipeline.database.operations import (
 from pipeline.dead_letter import mark_dead
 from pipeline.errors import NoSpeech, NotFound, RateLimited, TranscriptionUnavailable
 from pipeline.queue import READ_TIMEOUT_SECONDS
+from pipeline.retention import KIND_SECONDS
 from pipeline.status import Outcome, Scope, Stage, Status
 from pipeline.storage import audio_key
-from pipeline.sweep import KIND_SECONDS, ORPHAN_AFTER, sweep
+from pipeline.sweep import ORPHAN_AFTER, sweep
 from tests.standins import QSTASH_TOKEN, StandIn
 from tests.talks import tone
 from tests.world import NOWHERE, World
