@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         end_tracing = tracing.configure(settings, service="rostrum-backend")
         app.state.services = Services(settings)
         app.state.delivery_threads = anyio.CapacityLimiter(settings.pipeline_parallelism)
+        app.state.upload_threads = anyio.CapacityLimiter(sessions.UPLOADS_AT_ONCE)
         log.info(
             "Rostrum's backend starts; the queue is told to deliver to %s", settings.process_url
         )
