@@ -27,8 +27,8 @@ from pipeline.settings import Settings
 from pipeline.status import Status
 from seeding.fill import fill
 from tests.backend.live import Live, environment, running_backend
-from tests.conftest import migrate
 from tests.dashboard.live import running_dashboard
+from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import MODELS, StandIn, running, running_qstash
 from tests.talks import LINES, verbose_json
