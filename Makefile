@@ -13,10 +13,11 @@ NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
 EXTRA ?=
 STORE ?=
 SESSIONS ?= 400
+SOAK ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes bench-dashboard screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -90,6 +91,9 @@ bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in
 
 bench-dashboard: $(VENV)/.dev ## measure the dashboard on 100,000 sessions, about 15 minutes
 	@$(BIN)/python -m benchmarks.dashboard
+
+load: $(VENV)/.dev ## measure under load, about 8 minutes; 25 for the memory: make load SOAK=1
+	@$(BIN)/python -m benchmarks.load $(if $(SOAK),soak)
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt

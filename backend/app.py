@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,10 @@ from pipeline.workspace import clear_abandoned
 
 log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.0005
+"""A thread that works gives way so soon to one that was answered. By Python's 5 ms a read of eleven
+statements, beside deliveries, waits for up to that long after each."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API and the webhooks, on the settings of the environment unless others are given.
@@ -35,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings.guard_production()
     tokens = known_tokens(settings)
     log_lines.configure()
+    sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     in_production = settings.app_env == "production"
 
@@ -43,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         end_tracing = tracing.configure(settings, service="rostrum-backend")
         app.state.services = Services(settings)
         app.state.delivery_threads = anyio.CapacityLimiter(settings.pipeline_parallelism)
+        app.state.upload_threads = anyio.CapacityLimiter(sessions.UPLOADS_AT_ONCE)
         log.info(
             "Rostrum's backend starts; the queue is told to deliver to %s", settings.process_url
         )

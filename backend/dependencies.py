@@ -1,4 +1,8 @@
-"""What handlers ask for: the services, a session's id, and that no stray query came along."""
+"""What handlers ask for: the services, a session's id, and that no stray query came along.
+
+All of them are `async` and wait for nothing: of a plain function FastAPI would wait for a thread,
+once for each in every request.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,19 @@ from pipeline.errors import InvalidInput, NotFound
 from pipeline.services import Services
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The application's services."""
     held: Services = request.app.state.services
     return held
 
 
-def metrics(request: Request) -> Metrics:
+async def metrics(request: Request) -> Metrics:
     """The application's metrics."""
     held: Metrics = request.app.state.metrics
     return held
 
 
-def session_id(
+async def session_id(
     request: Request, session: Annotated[str, Path(alias="id", description="A session's id")]
 ) -> UUID:
     """The id in the path; what is no id names no session."""
@@ -43,7 +47,7 @@ def note_session(request: Request, session: UUID) -> UUID:
     return session
 
 
-def no_query(request: Request) -> None:
+async def no_query(request: Request) -> None:
     """Refuse query parameters where none are known."""
     if request.query_params:
         raise InvalidInput("This address takes no query parameters.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
+import anyio
 from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 
 from backend.dependencies import NoQuery, ServicesHeld, SessionId, note_session, problems
@@ -25,6 +27,9 @@ from backend.schemas import (
 )
 from pipeline import direct_upload, intake, removal, review
 from pipeline.errors import UnsupportedAudio
+from pipeline.session import SessionRow
+
+T = TypeVar("T")
 
 router = APIRouter(
     prefix="/api/sessions", tags=["sessions"], responses=problems(401, 422, 429, 500, 503)
@@ -32,6 +37,17 @@ router = APIRouter(
 
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 16, "max_part_size": 64 * 1024}
 """One recording and a few words: nothing else is worth memory."""
+UPLOADS_AT_ONCE = 20
+"""Of one process; others wait for their turn, their recordings on disk."""
+
+
+async def _in_turn(request: Request, work: Callable[[], T]) -> T:
+    """What `work` returns, in one of the threads of uploads.
+
+    They wait for a decoder and for storage: in the API's threads, forty of them would let nobody
+    read anything.
+    """
+    return await anyio.to_thread.run_sync(work, limiter=request.app.state.upload_threads)
 
 
 @router.post(
@@ -45,7 +61,7 @@ FORM_LIMITS: Any = {"max_files": 1, "max_fields": 16, "max_part_size": 64 * 1024
     dependencies=[NoQuery],
     form_limits=FORM_LIMITS,
 )
-def upload(
+async def upload(
     *,
     services: ServicesHeld,
     request: Request,
@@ -57,19 +73,24 @@ def upload(
     idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
 ) -> SessionOut:
     """Take the recording and enqueue it. 200: the same Idempotency-Key brought it before."""
-    uploaded = intake.upload(
-        services,
-        audio=audio.file,
-        user_id=user_id,
-        title=title or None,
-        language=language,
-        idempotency_key=idempotency_key,
-    )
+
+    def take() -> tuple[intake.Uploaded, SessionRow]:
+        uploaded = intake.upload(
+            services,
+            audio=audio.file,
+            user_id=user_id,
+            title=title or None,
+            language=language,
+            idempotency_key=idempotency_key,
+        )
+        return uploaded, review.session_row(services, uploaded.session_id)
+
+    uploaded, row = await _in_turn(request, take)
     note_session(request, uploaded.session_id)
     request.state.code = "STORED" if uploaded.created else "REPEATED"
     if not uploaded.created:
         response.status_code = 200
-    return session_out(review.session_row(services, uploaded.session_id))
+    return session_out(row)
 
 
 @router.post(
@@ -105,11 +126,16 @@ def announce(services: ServicesHeld, request: Request, wanted: UploadIn) -> Pres
     responses=problems(404, 409),
     dependencies=[NoQuery],
 )
-def confirm(services: ServicesHeld, request: Request, session_id: SessionId) -> SessionOut:
+async def confirm(services: ServicesHeld, request: Request, session_id: SessionId) -> SessionOut:
     """The recording was PUT: check it and enqueue the session. Repeating changes nothing."""
-    direct_upload.confirm(services, session_id)
+
+    def take() -> SessionRow:
+        direct_upload.confirm(services, session_id)
+        return review.session_row(services, session_id)
+
+    row = await _in_turn(request, take)
     request.state.code = "STORED"
-    return session_out(review.session_row(services, session_id))
+    return session_out(row)
 
 
 @router.get("", summary="List sessions")

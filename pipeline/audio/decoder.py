@@ -45,6 +45,8 @@ SLOWEST_SPEED = 30
 """Times real time on one core; usual is more than 100 (docs/performance.md)."""
 PATIENCE = 4
 """A machine that is busy may take so many times the processor time."""
+SOONER = 5
+"""Niceness of a child that somebody waits for; of those that work for a delivery it is 10."""
 ANSWER_BYTES = 16 << 20
 """Two hours in which every second word is followed by a pause take less than one."""
 
@@ -65,7 +67,7 @@ def probe(audio: BinaryIO | Path, *, max_seconds: float) -> Probe:
         UnsupportedAudio: not audio that we can decode.
         AudioTooLong: longer than `max_seconds`.
     """
-    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES)
+    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES, SOONER)
     with _descriptor_of(audio) as source, _probes:
         return ask(Probe, "probe", source, bounds=bounds, max_seconds=max_seconds)
 
@@ -77,7 +79,7 @@ def survey(audio: BinaryIO, *, max_seconds: float, decoded_seconds: float) -> Su
         EmptyAudio, UnsupportedAudio, AudioTooLong: as `probe`.
     """
     bounds = Bounds(
-        MEMORY_BYTES, PROBE_SECONDS + int(decoded_seconds / SLOWEST_SPEED), ANSWER_BYTES
+        MEMORY_BYTES, PROBE_SECONDS + int(decoded_seconds / SLOWEST_SPEED), ANSWER_BYTES, SOONER
     )
     with _descriptor_of(audio) as source, _probes:
         return ask(

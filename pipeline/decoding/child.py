@@ -13,7 +13,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from pipeline.decoding.confinement import Bounds, confine, die_with
+from pipeline.decoding.confinement import Bounds, confine, die_with, stand_back
 from pipeline.decoding.recording import Refusal
 
 READY = "ready"
@@ -34,11 +34,13 @@ def main() -> None:
     """Do one job, on arguments from our own parent."""
     asked = json.loads(sys.argv[1])
     die_with(asked["parent"])
+    bounds = Bounds(**asked["bounds"])
+    stand_back(bounds)
     for name in PYAV:
         import_module(name)
     from pipeline.decoding import containers, cutting, normalising, surveying
 
-    confine(Bounds(**asked["bounds"]))
+    confine(bounds)
     _say(READY)
     jobs: dict[str, Callable[..., Any]] = {
         "probe": containers.probe,

@@ -63,9 +63,11 @@ def unheard_in(segments: Iterable[Segment], silences: Iterable[Silence]) -> tupl
         for before, after in pairwise(words)
         if before.end is not None and after.start is not None
     ]
+    # Nearly all are short: only long ones are worth a look at every silence of the talk.
+    long = [gap for gap in gaps if gap.seconds > UNHEARD_SECONDS]
     return tuple(
         gap
-        for gap in gaps
+        for gap in long
         if gap.seconds - silent_seconds(measured, gap.start, gap.end) > UNHEARD_SECONDS
     )
 

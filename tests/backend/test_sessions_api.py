@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -331,3 +335,27 @@ def test_a_session_is_not_deleted_while_its_audio_cannot_be(world: World) -> Non
         answer = away.client.delete(f"/api/sessions/{session_id}")
         assert problem(answer) == (503, "STORAGE_UNAVAILABLE")
         assert away.client.get(f"/api/sessions/{session_id}").status_code == 200
+
+
+def test_reads_are_answered_while_uploads_wait_for_storage(world: World) -> None:
+    """The API has one thread here, as if forty uploads waited."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(2) as callers:
+        silent.settimeout(30)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hanging = world.with_settings(r2_endpoint_url=address)
+        with contextmanager(open_api)(hanging) as api:
+            assert api.client.portal is not None
+            api.client.portal.call(_leave_one_thread)
+            waiting = callers.submit(api.upload)
+            stored_at, _ = silent.accept()
+            reading = callers.submit(api.client.get, "/api/sessions")
+            try:
+                assert reading.result(timeout=15).status_code == 200
+            finally:
+                stored_at.close()
+                silent.close()
+            assert problem(waiting.result()) == (503, "STORAGE_UNAVAILABLE")
+
+
+async def _leave_one_thread() -> None:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = 1

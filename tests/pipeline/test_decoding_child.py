@@ -139,6 +139,12 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
     assert children_of(os.getpid()) == []
 
 
+def test_a_child_stands_back_for_the_server_that_started_it(tmp_path: Path) -> None:
+    """The server answers people in milliseconds while recordings are decoded for minutes."""
+    with decoding(long_recording(tmp_path), tmp_path / "out") as (child, _):
+        assert child.nice() == min(psutil.Process().nice() + 10, 19)
+
+
 def test_a_child_sees_neither_secrets_nor_files_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

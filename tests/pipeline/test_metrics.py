@@ -338,6 +338,14 @@ def test_sound_that_was_left_without_words_is_said(
     assert ("12 seconds of sound were left without words" in line) is bool(unheard)
 
 
+def test_what_was_left_unheard_in_two_hours_is_found_in_a_fraction_of_a_second() -> None:
+    """Each reader of a session waits for it: 18,000 words beside 1,500 silences."""
+    transcript = long_talk(hours=2)
+    begun = time.process_time()
+    assert unheard_in(transcript.segments, transcript.silences) == ()
+    assert time.process_time() - begun < 1
+
+
 def test_two_hours_of_talk_are_measured_in_a_fraction_of_a_second() -> None:
     """By the clock of this process alone: the machine may be busy with other things."""
     transcript = long_talk(hours=2)

@@ -1,0 +1,1 @@
+"""Rostrum under load: `make load`. What is measured, and on what, is in `docs/performance.md`."""
