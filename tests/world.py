@@ -27,7 +27,6 @@ from pipeline.process import Delivery, Done, process_session
 from pipeline.services import Services
 from pipeline.session import SessionDetail
 from pipeline.settings import Settings
-from pipeline.status import Stage
 from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn
 from tests.talks import tone, verbose_json
 
@@ -88,7 +87,6 @@ class World:
                 db,
                 session_id,
                 run_id=None,
-                stage=Stage.DOWNLOADING,
                 lease_seconds=60,
                 now=self.clock(),
             )

@@ -132,7 +132,7 @@ def test_a_stage_that_outlasts_the_delivery_is_a_timeout_and_is_tried_again(worl
     assert row.error is not None
     assert (row.error.code, row.error.will_retry) == ("TIMEOUT", True)
     # On a busy machine the time may run out before the service was asked: it waits to hang still.
-    world.whisper.behave()
+    world.says(verbose_json())
     world.deliver(session_id, retried=1)
     assert world.detail(session_id).row.status is Status.COMPLETED
 
