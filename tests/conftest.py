@@ -21,6 +21,7 @@ _OURS = (
     "MAX_",
     "AUDIO_",
     "PIPELINE_",
+    "PREPARE_",
     "TRANSCRIPTION_",
     "LEASE_",
     "DELIVERY_",

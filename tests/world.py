@@ -133,6 +133,8 @@ def settings_on(
         openai_api_key="test-openai",
         anthropic_base_url=analyst_url,
         anthropic_api_key="test-anthropic",
+        # Most tests need little of it.
+        prepare_at_start=False,
         # Tests ask as fast as they can.
         api_requests_per_minute=1_000_000,
     )

@@ -53,6 +53,7 @@ def claim(
     not uploaded, finished, on another run, or in the hands of a live worker.
     """
     expires = now + timedelta(seconds=lease_seconds)
+    is_transcribed = exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None))
     taken = change_status(
         db,
         session_id,
@@ -65,7 +66,7 @@ def claim(
         actor=QUEUE,
         now=now,
         values={
-            "stage": case((_IS_TRANSCRIBED, Stage.ANALYZING), else_=Stage.DOWNLOADING),
+            "stage": case((is_transcribed, Stage.ANALYZING), else_=Stage.DOWNLOADING),
             "lease_token": S.lease_token + 1,
             "lease_expires_at": expires,
             **_NO_ERROR,
@@ -92,7 +93,6 @@ def claim(
     )
 
 
-_IS_TRANSCRIBED = exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None))
 _NO_ERROR: dict[str, Any] = {
     "error_code": None,
     "error_message": None,
