@@ -1,6 +1,6 @@
 """The process that is measured: blocks of sessions, by the pipeline and by the floor in turn.
 
-`python -m benchmarks.overhead.worker --blocks 10 --sessions 10`, on settings of the environment;
+`python -m benchmarks.overhead.worker --blocks 12 --sessions 10 --warm 5`, on the environment;
 a line of JSON for each block. What is measured of a block is its processing alone: recordings are
 stored and sessions begun before.
 """
@@ -31,7 +31,6 @@ from pipeline.settings import Settings
 
 TALK = Path(__file__).parents[2] / "samples" / "sample.ogg"
 """89 seconds of speech, 24 kbit/s Opus."""
-WARM_SESSIONS = 5
 LEARNERS = 20
 WAYS = ("pipeline", "floor", "bare")
 """The floor makes the same pass over the audio; the bare one sends the file as it came."""
@@ -110,7 +109,8 @@ def main() -> None:
     """Measure, and write a line for each block."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead.worker")
     parser.add_argument("--blocks", type=int, required=True)
-    parser.add_argument("--sessions", type=int, required=True)
+    parser.add_argument("--sessions", type=int, required=True, help="in each block")
+    parser.add_argument("--warm", type=int, required=True, help="sessions of each way before")
     asked = parser.parse_args()
     settings = Settings()
     services = Services(settings)
@@ -124,7 +124,7 @@ def main() -> None:
         floor = Floor.on(settings, Path(folder))
         ways = Ways(services, floor)
         for way in WAYS:
-            ways.prepare(way, WARM_SESSIONS)()
+            ways.prepare(way, asked.warm)()
         for block in range(asked.blocks):
             # In turn, and each one as often before the others as behind them.
             turn = WAYS if block % 2 == 0 else WAYS[::-1]
