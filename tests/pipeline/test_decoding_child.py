@@ -172,7 +172,7 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_child_sees_neither_secrets_nor_files_of_ours(tmp_path: Path) -> None:
-    with asking(tmp_path, OPENAI_API_KEY="sk-secret") as parent:
+    with asking(tmp_path, OURS="sk-secret") as parent:
         (child,) = children_of(parent.pid)
         environment = Path(f"/proc/{child.pid}/environ").read_bytes()
         opened = {int(link.name) for link in Path(f"/proc/{child.pid}/fd").iterdir()}
