@@ -23,7 +23,7 @@ from local.postgres import running_postgres
 from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.backend.live import environment
-from tests.conftest import migrate
+from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import running
 from tests.world import settings_on

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -38,6 +38,9 @@ from pipeline.status import Scope, Status, Trigger, sources_of
 IDEMPOTENCY_LIFE = timedelta(days=1)
 
 S = SpeakingSession
+
+Changed: TypeAlias = Row[UUID | None, int, str, str, str | None, datetime | None]
+"""Its `run_id`, `lease_token`, `learner_id`, `language`, `audio_key` and `audio_deleted_at`."""
 
 
 def add_session(
@@ -85,7 +88,7 @@ def change_status(
     values: dict[str, Any] | None = None,
     run_values: dict[str, Any] | None = None,
     error_code: str | None = None,
-) -> Row[Any] | None:
+) -> Changed | None:
     """Move a session to `to` where the table of transitions and `only_if` allow it.
 
     Sets `values` on the session and `run_values` on its newest run, and appends the event.
