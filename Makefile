@@ -17,7 +17,7 @@ SOAK ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,17 @@ known-secrets: $(VENV)/.dev ## write down anew what looks like a secret and is n
 
 types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
+
+bench: bench-overhead bench-cold ## measure what the pipeline costs beyond its vendors: docs/performance.md
+
+bench-overhead: $(VENV)/.dev ## one session against a bare script that makes the same calls
+	@$(BIN)/python -m benchmarks.overhead
+
+bench-guard: $(VENV)/.dev ## fail where a session has become dear beside that script
+	@$(BIN)/python -m benchmarks.overhead --guard
+
+bench-cold: $(VENV)/.dev ## from the start of a process to its first answer and first delivery
+	@$(BIN)/python -m benchmarks.cold_start
 
 bench-speech: $(VENV)/.dev ## measure how long figures and profiles take
 	@$(BIN)/python -m benchmarks.speech

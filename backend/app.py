@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from fastapi import Depends, FastAPI
@@ -57,8 +58,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             log.warning("API_TOKEN is not set: the API answers on this machine only")
         clear_abandoned()
         try:
-            with stopping_gracefully(
-                app.state.services.watches, grace_seconds=settings.stop_grace_seconds
+            with (
+                stopping_gracefully(
+                    app.state.services.watches, grace_seconds=settings.stop_grace_seconds
+                ),
+                _preparing(app.state.services),
             ):
                 yield
         finally:
@@ -98,3 +102,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(ResponseHeaders, over_tls=in_production)
     return app
+
+
+@contextmanager
+def _preparing(services: Services) -> Iterator[None]:
+    """Prepare for the first delivery while the server answers already."""
+    thread = threading.Thread(target=services.prepare, name="prepare", daemon=True)
+    if services.settings.prepare_at_start:
+        thread.start()
+    try:
+        yield
+    finally:
+        if thread.ident is not None:
+            # Or it would make clients that nobody closes.
+            thread.join()

@@ -86,6 +86,8 @@ def _heard_before(listening: _Listening, planned: Sequence[Part]) -> dict[int, T
     silent = {
         part.number: wanted[part.number] for part in planned if _is_silent(part, listening.silences)
     }
+    if listening.lease.attempt == 1:
+        return silent
     with transaction(listening.services.engine) as db:
         kept = stored.parts_of(db, listening.lease.run_id)
     same = {part.number: part for part in kept if _is_same(part, wanted.get(part.number))}

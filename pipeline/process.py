@@ -137,15 +137,10 @@ def _finish(work: _Work) -> None:
 def _claim(services: Services, delivery: Delivery) -> Lease | None:
     """The lease, or None where nothing is left to do."""
     with transaction(services.engine) as db:
-        session = sessions.find(db, delivery.session_id)
-        if session is None:
-            raise NotFound
-        run = sessions.find_run(db, session.run_id) if session.run_id else None
         lease = leases.claim(
             db,
             delivery.session_id,
             run_id=delivery.run_id,
-            stage=Stage.ANALYZING if run and run.transcript_id else Stage.DOWNLOADING,
             lease_seconds=services.settings.lease_seconds,
             now=services.now(),
         )
@@ -244,12 +239,15 @@ def _without_audio(work: _Work) -> _Work:
         log.warning("audio_not_deleted", extra={"code": error.code})
         return work
     with transaction(services.engine) as db:
-        leases.guard(db, lease)
-        sessions.stamp_audio_deleted(db, lease.session_id, now=services.now())
+        leases.guard(db, lease, audio_deleted_at=services.now())
+        sessions.drop_parts(db, lease.session_id)
     return replace(work, lease=replace(lease, audio_key=None))
 
 
 def _is_analyzed(work: _Work) -> bool:
+    if work.lease.transcript_id is None:
+        # It was heard just now.
+        return False
     with transaction(work.services.engine) as db:
         return results.has_judgement(db, work.lease.run_id)
 
@@ -276,8 +274,8 @@ def _complete(work: _Work, transcript: Transcript) -> None:
     with _stage(work, Stage.STORING):
         measurement = measure(transcript, services.settings.bands)
         with transaction(services.engine) as db:
-            results.publish_results(db, lease, measurement)
             leases.complete(db, lease, now=services.now())
+            results.publish_results(db, lease, measurement)
             summaries.refresh(db, lease.session_id)
             profiles.refresh(db, lease.learner_id)
             kept.settle(db, lease.session_id, now=services.now())

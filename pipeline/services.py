@@ -5,6 +5,7 @@ Each client is made when first asked for, once, and only then is its setting req
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,8 +13,10 @@ from functools import cached_property
 
 from sqlalchemy import Engine
 
+from pipeline import audio
 from pipeline.analyze.client import Analyst, ClaudeAnalyst
 from pipeline.database import engine as engines
+from pipeline.errors import RostrumError
 from pipeline.meters import Meters
 from pipeline.queue import Queue
 from pipeline.settings import Settings
@@ -21,6 +24,8 @@ from pipeline.storage import Storage
 from pipeline.transcribe.heard import Transcriber
 from pipeline.transcribe.whisper import WhisperTranscriber
 from pipeline.watch import Watches
+
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -64,6 +69,26 @@ class Services:
     def analyst(self) -> Analyst:
         """Claude."""
         return ClaudeAnalyst.connect(self.settings)
+
+    def prepare(self) -> None:
+        """Load and make all that a delivery needs, so that the first one need not wait for it.
+
+        What is not configured, or cannot be made now, is left to whoever needs it.
+        """
+        parts: dict[str, Callable[[], object]] = {
+            "analyst": lambda: self.analyst,
+            "transcriber": lambda: self.transcriber,
+            "storage": lambda: self.storage,
+            "queue": lambda: self.queue,
+            "decoding": audio.get_ready,
+            "database": lambda: engines.ping(self.engine),
+        }
+        for name, make in parts.items():
+            try:
+                make()
+            except (RostrumError, OSError, RuntimeError) as error:
+                log.info("not_prepared", extra={"part": name, "reason": type(error).__name__})
+        log.info("prepared")
 
     def close(self) -> None:
         """Give back the connections of those clients that were made."""

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """How long a worker that went silent keeps its session."""
     delivery_seconds: int = Field(default=840, ge=1, le=7140)
     """How long one delivery may take; QStash waits a minute longer (15 min, 2 h by plan)."""
+    prepare_at_start: bool = True
+    """Whether the backend loads what deliveries need as soon as it runs, or with the first one."""
     stop_grace_seconds: int = Field(default=20, ge=0)
     """How long the work under way may go on once the server is told to stop."""
     queue_retry_delay: str = "min(600000, 15000 * pow(4, retried))"

@@ -23,6 +23,7 @@ _OURS = (
     "PIPELINE_",
     "TRANSCRIPT",
     "SESSION_",
+    "PREPARE_",
     "LEASE_",
     "DELIVERY_",
     "STOP_",

@@ -27,7 +27,6 @@ from pipeline.process import Delivery, Done, process_session
 from pipeline.services import Services
 from pipeline.session import SessionDetail
 from pipeline.settings import Settings
-from pipeline.status import Stage
 from tests.standins import CURRENT_KEY, NEXT_KEY, QSTASH_TOKEN, StandIn
 from tests.talks import tone, verbose_json
 
@@ -88,7 +87,6 @@ class World:
                 db,
                 session_id,
                 run_id=None,
-                stage=Stage.DOWNLOADING,
                 lease_seconds=60,
                 now=self.clock(),
             )
@@ -135,6 +133,8 @@ def settings_on(
         openai_api_key="test-openai",
         anthropic_base_url=analyst_url,
         anthropic_api_key="test-anthropic",
+        # Most tests need little of it.
+        prepare_at_start=False,
         # Tests ask as fast as they can.
         api_requests_per_minute=1_000_000,
     )

@@ -114,6 +114,8 @@ class ClaudeAnalyst:
 
     def __init__(self, client: Anthropic, *, model: str, asked: Prompt) -> None:
         self._client = client
+        # Looked up now: the SDK loads it when first looked up, which takes a while.
+        self._create = client.messages.create
         self._model = model
         self._asked = asked
 
@@ -187,7 +189,7 @@ class ClaudeAnalyst:
 
     def _ask(self, messages: list[MessageParam]) -> _Message:
         with tracing.call("claude messages", model=self._model) as note, _as_ours():
-            answered = self._client.messages.create(
+            answered = self._create(
                 model=self._model,
                 max_tokens=MOST_TOKENS,
                 system=[

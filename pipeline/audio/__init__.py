@@ -6,7 +6,7 @@ in a bounded child process, so that hostile media can cost only that child.
 
 from __future__ import annotations
 
-from pipeline.audio.decoder import cut, normalise, probe, survey
+from pipeline.audio.decoder import cut, get_ready, normalise, probe, survey
 from pipeline.audio.digest import digest_of
 from pipeline.audio.parts import Part, plan
 from pipeline.decoding.recording import (
@@ -34,6 +34,7 @@ __all__ = [
     "Survey",
     "cut",
     "digest_of",
+    "get_ready",
     "normalise",
     "plan",
     "probe",

@@ -1,4 +1,4 @@
-"""The parent's side: start a bounded child, wait for it, and take its answer with care.
+"""The parent's side: have a bounded child do a job, wait for it, and take its answer with care.
 
 A child that crashes, hangs, or asks for too much was given a recording that is none. Only one
 that could not even begin is our own trouble.
@@ -6,12 +6,11 @@ that could not even begin is our own trouble.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +21,9 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.audio.forking import ForkServer, Hung
 from pipeline.audio.parts import Part
-from pipeline.decoding.child import READY
+from pipeline.decoding.child import FIRST_WRITTEN, READY
 from pipeline.decoding.confinement import Bounds
 from pipeline.decoding.recording import (
     BIT_RATE,
@@ -36,7 +36,6 @@ from pipeline.decoding.recording import (
 )
 from pipeline.errors import AudioTooLong, EmptyAudio, RostrumError, UnsupportedAudio
 
-ROOT = Path(__file__).parents[2]
 MEMORY_BYTES = 1 << 30
 """Of address space; decoding and levelling take a third of it."""
 PROBE_SECONDS = 20
@@ -49,10 +48,14 @@ SOONER = 5
 """Niceness of a child that somebody waits for; of those that work for a delivery it is 10."""
 ANSWER_BYTES = 16 << 20
 """Two hours in which every second word is followed by a pause take less than one."""
+CUT_AT_ONCE = 200
+"""So many files can be passed to a child (`fork_server.MOST_FILES`)."""
 
 _probes = threading.BoundedSemaphore(4)
 _normalisations = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 """So many children at once: uploads do not wait for long recordings."""
+_children = ForkServer()
+atexit.register(_children.close)
 
 Answer = TypeVar("Answer")
 
@@ -108,8 +111,9 @@ def normalise(source: Path, target: Path, *, max_seconds: float) -> Normalised:
             Measured,
             "normalise",
             recording.fileno(),
+            written=[made.fileno()],
             bounds=bounds,
-            target=made.fileno(),
+            target=FIRST_WRITTEN,
             max_seconds=max_seconds,
         )
     return Normalised(target, found.duration, found.silences, found.lulls)
@@ -121,14 +125,27 @@ def cut(speech: Normalised, parts: Sequence[Part], folder: Path) -> tuple[Path, 
     Raises:
         UnsupportedAudio: it is not what `normalise` wrote.
     """
-    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES + speech.path.stat().st_size)
     made = tuple(folder / f"part-{part.number}.ogg" for part in parts)
+    for first in range(0, len(parts), CUT_AT_ONCE):
+        chosen = slice(first, first + CUT_AT_ONCE)
+        _cut_some(speech, parts[chosen], made[chosen])
+    return made
+
+
+def _cut_some(speech: Normalised, parts: Sequence[Part], made: Sequence[Path]) -> None:
+    bounds = Bounds(MEMORY_BYTES, PROBE_SECONDS, ANSWER_BYTES + speech.path.stat().st_size)
     with ExitStack() as opened:
         source = opened.enter_context(speech.path.open("rb"))
-        targets = [opened.enter_context(path.open("wb")).fileno() for path in made]
-        spans = [(part.start, part.end) for part in parts]
-        ask(Cut, "cut", source.fileno(), bounds=bounds, targets=targets, spans=spans)
-    return made
+        written = [opened.enter_context(path.open("wb")).fileno() for path in made]
+        ask(
+            Cut,
+            "cut",
+            source.fileno(),
+            written=written,
+            bounds=bounds,
+            targets=list(range(FIRST_WRITTEN, FIRST_WRITTEN + len(written))),
+            spans=[(part.start, part.end) for part in parts],
+        )
 
 
 @contextmanager
@@ -152,53 +169,52 @@ def _descriptor_of(audio: BinaryIO | Path) -> Iterator[int]:
     audio.seek(0)
 
 
+def get_ready() -> None:
+    """Load what decoding needs beforehand: the first recording then waits no longer than others.
+
+    Raises:
+        OSError, RuntimeError: it cannot be loaded.
+    """
+    _children.start()
+
+
 def ask(
     kind: type[Answer],
     job: Literal["probe", "survey", "normalise", "cut"],
     source: int,
     *,
+    written: Sequence[int] = (),
     bounds: Bounds,
     **arguments: Any,
 ) -> Answer:
     """Run one job in a child that has these bounds, and wait for it.
 
+    It may write to the files `written`, which it knows by numbers from `FIRST_WRITTEN` on.
+
     Raises:
         EmptyAudio, UnsupportedAudio, AudioTooLong: as `probe`.
         OSError, RuntimeError: the child could not begin.
     """
-    asked = {
-        "job": job,
-        "parent": os.getpid(),
-        "bounds": asdict(bounds),
-        "arguments": arguments,
-    }
-    written = [arguments["target"]] if "target" in arguments else arguments.get("targets", ())
+    request = {"job": job, "bounds": asdict(bounds), "arguments": arguments}
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
-        child = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", "-s", "-m", "pipeline.decoding.child", json.dumps(asked)],
-            stdin=source,
-            stdout=answer,
-            stderr=complaint,
-            pass_fds=written,
-            # Nothing of ours: no keys, no addresses.
-            env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
-        )
         try:
-            child.wait(bounds.cpu_seconds * PATIENCE)
-        except subprocess.TimeoutExpired:
+            status = _children.run(
+                request,
+                [source, answer.fileno(), complaint.fileno(), *written],
+                seconds=bounds.cpu_seconds * PATIENCE,
+            )
+        except Hung:
             # It counts as one that died.
             log.warning("decoder_hung", extra={"job": job})
-        finally:
-            child.kill()
-            status = child.wait()
-        if status:
-            log.warning("decoder_died", extra={"job": job, "exit_status": status})
+        else:
+            if status:
+                log.warning("decoder_died", extra={"job": job, "exit_status": status})
         answer.seek(0)
         ready, _, found = answer.read(ANSWER_BYTES).partition(b"\n")
         if ready != READY.encode():
             complaint.seek(0)
             words = complaint.read(4096).decode(errors="replace")
-            raise RuntimeError(f"The decoding child did not start: {words}")
+            raise RuntimeError(f"The decoding child did not begin: {words}")
     return _read(kind, found, arguments)
 
 

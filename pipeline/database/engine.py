@@ -23,6 +23,8 @@ LIMITS = {
     "idle_in_transaction_session_timeout": 5_000,
 }
 """Milliseconds."""
+AS_READ = {"synchronize_session": False}
+"""Or SQLAlchemy works out in Python, for each update, what became of every object it has read."""
 
 
 def create(database_url: str, *, pool_size: int = 10) -> Engine:
@@ -59,11 +61,16 @@ def _limit_waiting(connection: DBAPIConnection, _record: object) -> None:
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that commits when the block ends well and rolls back otherwise.
 
+    Objects stay as they were read: no later statement of the block changes them.
+
     Raises:
         DatabaseUnavailable: Postgres cannot be reached, or went away.
     """
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with (
+            Session(engine, expire_on_commit=False, execution_options=AS_READ) as session,
+            session.begin(),
+        ):
             yield session
     except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
         raise DatabaseUnavailable from error

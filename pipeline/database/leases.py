@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import Run, SpeakingSession
@@ -44,16 +44,16 @@ def claim(
     session_id: UUID,
     *,
     run_id: UUID | None,
-    stage: Stage,
     lease_seconds: float,
     now: datetime,
 ) -> Lease | None:
-    """Take the lease in one guarded update.
+    """Take the lease in one guarded update, and enter the first stage that is left to do.
 
     Winning means: nobody else's writes land from now on. None means: the session is gone,
     not uploaded, finished, on another run, or in the hands of a live worker.
     """
     expires = now + timedelta(seconds=lease_seconds)
+    is_transcribed = exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None))
     taken = change_status(
         db,
         session_id,
@@ -66,7 +66,7 @@ def claim(
         actor=QUEUE,
         now=now,
         values={
-            "stage": stage,
+            "stage": case((is_transcribed, Stage.ANALYZING), else_=Stage.DOWNLOADING),
             "lease_token": S.lease_token + 1,
             "lease_expires_at": expires,
             **_NO_ERROR,
@@ -108,14 +108,19 @@ def ours(lease: Lease) -> ColumnElement[bool]:
     return and_(S.lease_token == lease.token, S.status == Status.PROCESSING)
 
 
-def guard(db: Session, lease: Lease) -> None:
-    """Hold the session's row for a write of the lease's owner.
+def guard(db: Session, lease: Lease, **values: Any) -> None:
+    """Hold the session's row for a write of the lease's owner, and set `values` in it.
 
     Raises:
         LeaseHeld: somebody else took over.
         NotFound: the session was deleted meanwhile.
     """
-    held = db.scalar(select(S.id).where(S.id == lease.session_id, ours(lease)).with_for_update())
+    mine = and_(S.id == lease.session_id, ours(lease))
+    held = db.scalar(
+        update(S).where(mine).values(values).returning(S.id)
+        if values
+        else select(S.id).where(mine).with_for_update()
+    )
     if held is None:
         raise loss(db, lease)
 

@@ -16,7 +16,6 @@ from pipeline.database.leases import Lease, guard
 from pipeline.database.models import (
     Insight,
     Run,
-    SpeakingSession,
     StoredAnalysis,
     StoredMetric,
     StoredTranscript,
@@ -37,7 +36,14 @@ def keep_transcript(db: Session, lease: Lease, transcript: Transcript, *, now: d
     Raises:
         LeaseHeld, NotFound: the lease is not ours any more.
     """
-    guard(db, lease)
+    # Words of earlier runs may have been removed: now there are some again.
+    guard(
+        db,
+        lease,
+        duration_seconds=transcript.duration,
+        transcript_removed_at=None,
+        transcript_removed_because=None,
+    )
     transcript_id = new_id()
     db.execute(
         insert(StoredTranscript).values(
@@ -57,16 +63,6 @@ def keep_transcript(db: Session, lease: Lease, transcript: Transcript, *, now: d
     )
     sessions.drop_parts(db, lease.session_id)
     db.execute(update(Run).where(Run.id == lease.run_id).values(transcript_id=transcript_id))
-    db.execute(
-        update(SpeakingSession)
-        .where(SpeakingSession.id == lease.session_id)
-        .values(
-            duration_seconds=transcript.duration,
-            # Words of earlier runs may have been removed: now there are some again.
-            transcript_removed_at=None,
-            transcript_removed_because=None,
-        )
-    )
 
 
 def transcript_of(db: Session, transcript_id: UUID) -> Transcript:
@@ -124,10 +120,8 @@ def has_judgement(db: Session, run_id: UUID) -> bool:
 def publish_results(db: Session, lease: Lease, measurement: Measurement) -> None:
     """Write insights and metrics of a run from its stored analysis and what was measured.
 
-    Raises:
-        LeaseHeld, NotFound: the lease is not ours any more.
+    In the transaction that completes the lease, and after it: that one is guarded.
     """
-    guard(db, lease)
     analysis = db.get_one(StoredAnalysis, lease.run_id)
     analysis.metrics_note = measurement.note
     findings = from_json(Finding, analysis.findings)

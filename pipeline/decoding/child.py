@@ -1,4 +1,4 @@
-"""The decoding child: `python -m pipeline.decoding.child JOB …`, started by `pipeline.audio` alone.
+"""The decoding child: one job on one recording, in a process that the fork server made for it.
 
 Standard input is the recording, standard output takes `READY` and then one line of JSON. All
 else that it needs comes as numbers of open files. Nothing here is believed by the parent.
@@ -6,61 +6,79 @@ else that it needs comes as numbers of open files. Nothing here is believed by t
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.decoding.confinement import Bounds, confine, die_with, stand_back
 from pipeline.decoding.recording import Refusal
 
 READY = "ready"
-"""Said once everything is imported and confined: what goes wrong later is the recording's doing."""
+"""Said once the child is confined: what goes wrong later is the recording's doing."""
+FIRST_WRITTEN = 3
+"""Number of the first file that the child may write; the others follow."""
 
-PYAV = (
-    "av",
-    "av.audio.stream",
-    "av.video.stream",
-    "av.video.codeccontext",
-    "av.subtitles.stream",
-    "av.subtitles.codeccontext",
-)
-"""Loaded before the child gives up the power to open files: PyAV loads some when first used."""
+JOBS = {
+    "probe": "pipeline.decoding.containers",
+    "survey": "pipeline.decoding.surveying",
+    "normalise": "pipeline.decoding.normalising",
+    "cut": "pipeline.decoding.cutting",
+}
+"""The module of each job; the function has the job's own name."""
 
 
-def main() -> None:
-    """Do one job, on arguments from our own parent."""
-    asked = json.loads(sys.argv[1])
-    die_with(asked["parent"])
-    bounds = Bounds(**asked["bounds"])
-    stand_back(bounds)
-    for name in PYAV:
-        import_module(name)
-    from pipeline.decoding import containers, cutting, normalising, surveying
+def work(asked: dict[str, Any], files: Sequence[int], *, server: int) -> NoReturn:
+    """Do one job, then end: with status 0 where there is an answer, be it a refusal.
 
-    confine(bounds)
-    _say(READY)
-    jobs: dict[str, Callable[..., Any]] = {
-        "probe": containers.probe,
-        "survey": surveying.survey,
-        "normalise": normalising.normalise,
-        "cut": cutting.cut,
-    }
+    `files` are the recording, the answer, the complaint, and then those to be written. `server`
+    is the process that forked us.
+    """
+    status = 1
     try:
-        found = asdict(jobs[asked["job"]](0, **asked["arguments"]))
-    except containers.Refused as refused:
-        found = {"refused": refused.why}
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with(server)
+        _hold_only(files)
+        bounds = Bounds(**asked["bounds"])
+        stand_back(bounds)
+        confine(bounds)
+        with os.fdopen(1, "w", closefd=False) as answer:
+            answer.write(f"{READY}\n")
+            answer.flush()
+            answer.write(json.dumps(_found(asked["job"], asked["arguments"])) + "\n")
+        status = 0
+    except BaseException:  # noqa: BLE001 - it is told below, and nothing comes afterwards
+        traceback.print_exc(file=sys.stderr)
+        sys.stderr.flush()
+    finally:
+        # The server's own cleaning up is not ours to do.
+        os._exit(status)
+
+
+def _found(job: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    from pipeline.decoding.containers import Refused
+
+    try:
+        return asdict(getattr(import_module(JOBS[job]), job)(0, **arguments))
+    except Refused as refused:
+        return {"refused": refused.why}
     except MemoryError:
-        found = {"refused": Refusal.UNREADABLE}
-    _say(json.dumps(found))
+        return {"refused": Refusal.UNREADABLE}
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+def _hold_only(files: Sequence[int]) -> None:
+    """Number these files from 0 on, and close everything else."""
+    beyond = max(*files, len(files)) + 1
+    # Out of each other's way first.
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD, beyond) for file in files]
+    for number, file in enumerate(moved):
+        os.dup2(file, number)
+    os.closerange(len(files), max(moved) + 1)
+    os.closerange(max(moved) + 1, os.sysconf("SC_OPEN_MAX"))

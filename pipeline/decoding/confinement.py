@@ -32,7 +32,7 @@ class Bounds:
 
 
 def stand_back(bounds: Bounds) -> None:
-    """Leave the processor to whoever waits for less, for good. Called first: imports cost, too."""
+    """Leave the processor to whoever waits for less, for good."""
     os.nice(bounds.niceness)
 
 

@@ -82,6 +82,8 @@ class WhisperTranscriber:
 
     def __init__(self, client: OpenAI, *, model: str) -> None:
         self._client = client
+        # Looked up now: the SDK loads it when first looked up, which takes a while.
+        self._create = client.audio.transcriptions.create
         self._model = model
 
     @classmethod
@@ -92,6 +94,9 @@ class WhisperTranscriber:
             ConfigurationMissing: there is no OPENAI_API_KEY.
         """
         key = settings.require("OPENAI_API_KEY")
+        # The SDK looks into httpx with each request where anybody has loaded it. Another thread may
+        # have loaded half of it, with the queue's SDK.
+        import httpx  # noqa: F401 - for that alone
         import httpx2
         from openai import OpenAI
 
@@ -142,7 +147,7 @@ class WhisperTranscriber:
         """With times where the model gives any."""
         from openai import omit
 
-        create = self._client.audio.transcriptions.create
+        create = self._create
         spoken = omit if language == AUTO else language
         told = omit if prompt is None else prompt
         if not self._model.startswith(TIMED_MODELS):

@@ -48,6 +48,21 @@ def silent_hour(minutes: int) -> bytes:
     return held.getvalue()
 
 
+def test_the_first_delivery_may_come_while_the_server_prepares_itself(
+    world: World, tmp_path: Path
+) -> None:
+    """Both load the same libraries at the same time."""
+    prompt = world.with_settings(prepare_at_start=True).services.settings
+    session_id = world.upload()
+    with running_backend(prompt, tmp_path / "backend.log") as live:
+        answer = live.process(session_id)
+
+        assert (answer.status_code, answer.json()["status"]) == (200, "COMPLETED")
+        eventually(lambda: any(line["event"] == "prepared" for line in live.lines()))
+        left = [line["part"] for line in live.lines() if line["event"] == "not_prepared"]
+    assert left == []
+
+
 def test_it_says_at_its_start_whom_it_answers_and_logs_only_json(live: Live) -> None:
     live.upload()
 

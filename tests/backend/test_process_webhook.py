@@ -10,7 +10,7 @@ from sqlalchemy import text
 from pipeline import intake
 from pipeline.database import leases
 from pipeline.database.engine import transaction
-from pipeline.status import Scope, Stage, Status
+from pipeline.status import Scope, Status
 from tests.backend.api import Api, open_api, problem
 from tests.talks import tone, verbose_json
 from tests.world import NOBODYS_ID
@@ -98,7 +98,6 @@ def test_a_live_lease_tells_how_long_to_wait(api: Api) -> None:
             db,
             session_id,
             run_id=None,
-            stage=Stage.DOWNLOADING,
             lease_seconds=60,
             now=api.world.clock(),
         )

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from pipeline import audio
 from pipeline.audio.decoder import ask
+from pipeline.decoding.child import FIRST_WRITTEN
 from pipeline.decoding.confinement import Bounds
 from pipeline.decoding.recording import Measured
 from pipeline.errors import AudioTooLong, EmptyAudio, UnsupportedAudio
@@ -32,8 +33,14 @@ from tests.recordings import ENCODINGS, Encoding, encoded
 from tests.talks import tone
 
 LIMIT = 7200.0
+ZOMBIE = psutil.STATUS_ZOMBIE
 AMPLE = Bounds(memory_bytes=1 << 30, cpu_seconds=20, written_bytes=1 << 24)
-CHILD = "pipeline.decoding.child"
+SERVER = "pipeline.decoding.fork_server"
+ROOT = Path(__file__).parents[2]
+DECODE = (
+    "from pathlib import Path; import sys; from pipeline import audio;"
+    "audio.normalise(Path(sys.argv[1]), Path(sys.argv[2]), max_seconds=7200)"
+)
 
 
 def long_recording(folder: Path, *, seconds: int = 7000) -> Path:
@@ -51,9 +58,13 @@ def long_recording(folder: Path, *, seconds: int = 7000) -> Path:
     return path
 
 
+def servers_of(pid: int) -> list[psutil.Process]:
+    found = psutil.Process(pid).children()
+    return [child for child in found if SERVER in " ".join(child.cmdline())]
+
+
 def children_of(pid: int) -> list[psutil.Process]:
-    found = psutil.Process(pid).children(recursive=True)
-    return [child for child in found if CHILD in " ".join(child.cmdline())]
+    return [child for server in servers_of(pid) for child in server.children()]
 
 
 def eventually(what: Callable[[], bool], *, seconds: float = 30) -> None:
@@ -80,6 +91,25 @@ def decoding(
                 child.kill()
 
 
+@contextmanager
+def asking(folder: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a child at work, and with an open file that children must not get."""
+    target = folder / "out"
+    with tempfile.TemporaryFile() as ours:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", DECODE, str(long_recording(folder)), str(target)],
+            cwd=ROOT,
+            env={**os.environ, **env},
+            pass_fds=[ours.fileno()],
+        )
+    try:
+        eventually(lambda: target.exists() and target.stat().st_size > 0)
+        yield parent
+    finally:
+        parent.kill()
+        parent.wait()
+
+
 @pytest.mark.parametrize(
     "bounds",
     [
@@ -99,9 +129,10 @@ def test_a_recording_that_asks_for_too_much_is_unsupported(bounds: Bounds, tmp_p
             Measured,
             "normalise",
             source.fileno(),
+            written=[target.fileno()],
             bounds=bounds,
             max_seconds=LIMIT,
-            target=target.fileno(),
+            target=FIRST_WRITTEN,
         )
 
 
@@ -130,9 +161,10 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
                 Measured,
                 "normalise",
                 source.fileno(),
+                written=[target.fileno()],
                 bounds=bounds,
                 max_seconds=LIMIT,
-                target=target.fileno(),
+                target=FIRST_WRITTEN,
             )
     stopper.join()
     assert time.monotonic() - begun < 20
@@ -145,16 +177,12 @@ def test_a_child_stands_back_for_the_server_that_started_it(tmp_path: Path) -> N
         assert child.nice() == min(psutil.Process().nice() + 10, 19)
 
 
-def test_a_child_sees_neither_secrets_nor_files_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    with tempfile.TemporaryFile() as ours:
-        os.set_inheritable(ours.fileno(), True)
-        with decoding(long_recording(tmp_path), tmp_path / "out") as (child, _):
-            environment = Path(f"/proc/{child.pid}/environ").read_bytes()
-            opened = {int(link.name) for link in Path(f"/proc/{child.pid}/fd").iterdir()}
-            limits = Path(f"/proc/{child.pid}/limits").read_text()
+def test_a_child_sees_neither_secrets_nor_files_of_ours(tmp_path: Path) -> None:
+    with asking(tmp_path, OURS="sk-secret") as parent:
+        (child,) = children_of(parent.pid)
+        environment = Path(f"/proc/{child.pid}/environ").read_bytes()
+        opened = {int(link.name) for link in Path(f"/proc/{child.pid}/fd").iterdir()}
+        limits = Path(f"/proc/{child.pid}/limits").read_text()
 
     assert b"sk-secret" not in environment
     assert {entry.split(b"=")[0] for entry in environment.split(b"\0") if entry} == {
@@ -168,34 +196,60 @@ def test_a_child_sees_neither_secrets_nor_files_of_ours(
     assert by_name["Max core file size"][0] == "0"
 
 
-def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
-    script = (
-        "from pathlib import Path; import sys; from pipeline import audio;"
-        "audio.normalise(Path(sys.argv[1]), Path(sys.argv[2]), max_seconds=7200)"
-    )
-    root = Path(__file__).parents[2]
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script, str(long_recording(tmp_path)), str(tmp_path / "out")],
-        cwd=root,
-    )
-    eventually(lambda: bool(children_of(parent.pid)))
-    (child,) = children_of(parent.pid)
-    eventually(lambda: (tmp_path / "out").stat().st_size > 0)
+def test_children_and_their_server_die_with_whoever_asked(tmp_path: Path) -> None:
+    with asking(tmp_path) as parent:
+        left = [*servers_of(parent.pid), *children_of(parent.pid)]
+        parent.kill()
+        parent.wait()
 
-    parent.kill()
-    parent.wait()
+    assert len(left) == 2
+    eventually(lambda: all(not p.is_running() or p.status() == ZOMBIE for p in left))
 
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+def test_a_server_that_is_killed_is_our_trouble_and_the_next_recording_has_another(
+    tmp_path: Path,
+) -> None:
+    with decoding(long_recording(tmp_path), tmp_path / "out") as (child, work):
+        (server,) = servers_of(os.getpid())
+        server.kill()
+
+        with pytest.raises(RuntimeError):
+            work.result(timeout=30)
+        eventually(lambda: not child.is_running() or child.status() == ZOMBIE)
+
+    assert audio.probe(io.BytesIO(tone()), max_seconds=LIMIT).duration == pytest.approx(3, abs=0.1)
+    assert servers_of(os.getpid()) != [server]
+
+
+def test_one_server_serves_recordings_side_by_side(tmp_path: Path) -> None:
+    audio.probe(io.BytesIO(tone()), max_seconds=LIMIT)
+    before = servers_of(os.getpid())
+    with decoding(long_recording(tmp_path), tmp_path / "out") as (child, _):
+        for _ in range(3):
+            audio.probe(io.BytesIO(tone()), max_seconds=LIMIT)
+        assert child.is_running()
+    assert servers_of(os.getpid()) == before
 
 
 @pytest.mark.parametrize("program", ["/nowhere/python", "/bin/false"])
-def test_a_child_that_cannot_begin_is_our_trouble_and_not_the_recordings(
-    program: str, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_cannot_begin_is_our_trouble_and_not_the_recordings(
+    program: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sys, "executable", program)
-
-    with pytest.raises((OSError, RuntimeError)):
-        audio.probe(io.BytesIO(tone()), max_seconds=LIMIT)
+    (tmp_path / "in").write_bytes(tone())
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.executable = {program!r}; {DECODE}",
+            str(tmp_path / "in"),
+            str(tmp_path / "out"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stderr.splitlines()[-1].startswith(("FileNotFoundError", "RuntimeError"))
 
 
 def test_the_callers_place_in_the_file_is_left_at_its_beginning() -> None:

@@ -121,12 +121,15 @@ def test_parts_are_heard_side_by_side_and_no_more_at_once_than_allowed(parted: W
     together.whisper.misbehave(answer(seconds=1.0, times=None))
     session_id = together.upload(audio=LONG)
     delivery = threading.Thread(target=together.deliver, args=(session_id,))
+    # Earlier tests leave threads behind that wait for a service that hangs.
+    left = set(threading.enumerate())
 
     delivery.start()
     seen: set[int] = set()
     held: set[int] = set()
     while delivery.is_alive():
-        listening = [t for t in threading.enumerate() if t.name.startswith("listening-")]
+        new = set(threading.enumerate()) - left
+        listening = [t for t in new if t.name.startswith("listening-")]
         seen.add(len(listening))
         if calls(together) and not kept(together, session_id):
             held.add(together.services.engine.pool.checkedout())  # type: ignore[attr-defined] # QueuePool's own

@@ -25,7 +25,7 @@ from pipeline.dead_letter import mark_dead
 from pipeline.errors import NoSpeech, NotFound, RateLimited, TranscriptionUnavailable
 from pipeline.queue import READ_TIMEOUT_SECONDS
 from pipeline.retention import KIND_SECONDS
-from pipeline.status import Outcome, Scope, Stage, Status
+from pipeline.status import Outcome, Scope, Status
 from pipeline.storage import audio_key
 from pipeline.sweep import ORPHAN_AFTER, sweep
 from tests.standins import QSTASH_TOKEN, StandIn
@@ -316,7 +316,6 @@ def test_a_session_under_work_keeps_its_audio(world: World) -> None:
             db,
             session_id,
             run_id=None,
-            stage=Stage.TRANSCRIBING,
             lease_seconds=timedelta(days=2).total_seconds(),
             now=world.clock(),
         )

@@ -1,0 +1,1 @@
+"""What a session costs beyond its vendors, against a bare script: `make bench-overhead`."""
