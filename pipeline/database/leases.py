@@ -53,7 +53,10 @@ def claim(
     not uploaded, finished, on another run, or in the hands of a live worker.
     """
     expires = now + timedelta(seconds=lease_seconds)
-    is_transcribed = exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None))
+    is_transcribed = and_(
+        exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None)),
+        S.transcript_removed_at.is_(None),
+    )
     taken = change_status(
         db,
         session_id,

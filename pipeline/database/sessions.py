@@ -39,8 +39,9 @@ IDEMPOTENCY_LIFE = timedelta(days=1)
 
 S = SpeakingSession
 
-Changed: TypeAlias = Row[UUID | None, int, str, str, str | None, datetime | None]
-"""Its `run_id`, `lease_token`, `learner_id`, `language`, `audio_key` and `audio_deleted_at`."""
+Changed: TypeAlias = Row[UUID | None, int, str, str, str | None, datetime | None, datetime | None]
+"""Its `run_id`, `lease_token`, `learner_id`, `language`, `audio_key`, `audio_deleted_at` and
+`transcript_removed_at`."""
 
 
 def add_session(
@@ -99,7 +100,13 @@ def change_status(
         .where(S.id == session_id, S.status.in_(sources_of(to)), only_if)
         .values({"stage": None, **(values or {}), "status": to, "status_changed_at": now})
         .returning(
-            S.run_id, S.lease_token, S.learner_id, S.language, S.audio_key, S.audio_deleted_at
+            S.run_id,
+            S.lease_token,
+            S.learner_id,
+            S.language,
+            S.audio_key,
+            S.audio_deleted_at,
+            S.transcript_removed_at,
         )
     ).one_or_none()
     if changed is None:

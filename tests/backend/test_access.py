@@ -207,6 +207,8 @@ def test_openapi_names_every_endpoint_of_the_contract_and_its_errors(api: Api) -
         "DELETE /api/dead-letters/{id}",
         "GET /api/users/{id}/pattern-profile",
         "GET /api/users/{id}/export",
+        "GET /api/users/{id}/consents",
+        "PUT /api/users/{id}/consents",
         "DELETE /api/users/{id}",
         "POST /api/internal/process",
         "POST /api/internal/failed",

@@ -157,7 +157,10 @@ def test_the_upload_form_needs_audio_and_a_learner(document: dict[str, Any]) -> 
 
 
 def test_no_handler_is_async_but_those_that_never_block() -> None:
-    """A coroutine that waits for a database would stop every other request."""
+    """A coroutine that waits for a database would stop every other request.
+
+    Deliveries and uploads wait in threads of their own.
+    """
     routes = [
         route
         for module in (dead_letters, health, internal, sessions, users)
@@ -168,4 +171,4 @@ def test_no_handler_is_async_but_those_that_never_block() -> None:
     asynchronous = {r.name for r in routes if inspect.iscoroutinefunction(r.endpoint)}
 
     assert len(routes) == 23
-    assert asynchronous == {"process", "healthz"}
+    assert asynchronous == {"process", "healthz", "upload", "confirm"}
