@@ -177,7 +177,8 @@ def test_a_caller_that_hangs_up_leaves_no_work_behind(
         hang_up(whisper)
     begun = time.monotonic()
     hear(client)
-    assert time.monotonic() - begun < 1.5 * sample.seconds  # all six take three times that
+    # All six take four and a half times as long; a busy machine twice as long for one.
+    assert time.monotonic() - begun < 3.5 * sample.seconds
 
 
 def hang_up(whisper: StandIn) -> None:
