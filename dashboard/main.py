@@ -22,10 +22,14 @@ from pipeline.errors import RostrumError
 from pipeline.settings import UnsafeConfiguration
 from pipeline.staff import Role, Staff
 
+CHOSEN_PILL = "<style>[data-variant='pills'][data-selected] { color: inherit !important; }</style>"
+"""Streamlit writes a chosen pill in the primary colour, which is too dark for words on dark."""
+
 
 def main() -> None:
     """Let the viewer in, build the navigation for their role, run the page."""
     st.set_page_config(page_title="Rostrum", page_icon="🎙️", layout="wide")
+    st.html(CHOSEN_PILL)
     try:
         looking = viewer()
     except NoAccess as refusal:

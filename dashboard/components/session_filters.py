@@ -32,8 +32,6 @@ REVIEWS = {
     ReviewNeed.IN_HAND: "In hand",
     ReviewNeed.DONE: "Done",
 }
-_CHOSEN = "<style>[data-variant='pills'][data-selected] { color: inherit !important; }</style>"
-"""Streamlit writes a chosen pill in the primary colour, which is too dark for words on dark."""
 _ABOVE = ("status", "learner", "q")
 """Filters that are always in sight."""
 
@@ -42,7 +40,6 @@ def draw_filters(link: SessionsLink, offered: Offered, *, now: datetime) -> None
     """Draw the views and all filters; each writes to the address bar when it is changed."""
     chosen = next((name for name, query in VIEWS.items() if query == link.query), None)
     st.session_state[VIEW] = chosen
-    st.html(_CHOSEN)
     st.pills("Saved views", list(VIEWS), key=VIEW, on_change=_open_view)
     status, learner, search, clear = st.columns([2, 2, 3, 1], vertical_alignment="bottom")
     with status:
