@@ -193,11 +193,15 @@ def _is_given_up() -> ColumnElement[bool]:
     return and_(S.status == Status.FAILED, S.will_retry.is_(False))
 
 
+def has_ended() -> ColumnElement[bool]:
+    """The session's newest run is over: nobody will work on it again."""
+    return exists().where(Run.id == S.run_id, Run.outcome.is_not(None))
+
+
 def refuses_audio() -> ColumnElement[bool]:
     """The session failed for good, and its learner agrees to no storage beyond the processing."""
-    has_ended = exists().where(Run.id == S.run_id, Run.outcome.is_not(None))
     refused = exists().where(Learner.id == S.learner_id, Learner.consent_audio_storage.is_(False))
-    return and_(_is_given_up(), has_ended, refused)
+    return and_(_is_given_up(), has_ended(), refused)
 
 
 def count_stuck(db: Session, *, now: datetime) -> int:

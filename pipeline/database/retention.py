@@ -21,7 +21,7 @@ from pipeline.database.models import (
     StoredPart,
     StoredTranscript,
 )
-from pipeline.database.operations import is_kept, refuses_audio
+from pipeline.database.operations import has_ended, is_kept, refuses_audio
 from pipeline.errors import AudioNotDeleted
 from pipeline.status import Status
 
@@ -34,9 +34,8 @@ def is_finished() -> ColumnElement[bool]:
     One that gave up only because its audio could not be deleted is not finished: the sweeper
     deletes it, and the run goes on.
     """
-    has_ended = exists().where(Run.id == S.run_id, Run.outcome.is_not(None))
     awaits_deletion = and_(is_kept(), S.error_code.is_not_distinct_from(AudioNotDeleted.code))
-    return and_(S.status.in_([Status.COMPLETED, Status.FAILED]), has_ended, ~awaits_deletion)
+    return and_(S.status.in_([Status.COMPLETED, Status.FAILED]), has_ended(), ~awaits_deletion)
 
 
 def holds_words() -> ColumnElement[bool]:
