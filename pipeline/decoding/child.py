@@ -17,7 +17,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NoReturn
 
-from pipeline.decoding.confinement import Bounds, confine, die_with, stand_back
+from pipeline.decoding.confinement import Bounds, confine, die_with
 from pipeline.decoding.recording import Refusal
 
 READY = "ready"
@@ -46,9 +46,7 @@ def work(asked: dict[str, Any], files: Sequence[int], *, server: int) -> NoRetur
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with(server)
         _hold_only(files)
-        bounds = Bounds(**asked["bounds"])
-        stand_back(bounds)
-        confine(bounds)
+        confine(Bounds(**asked["bounds"]))
         with os.fdopen(1, "w", closefd=False) as answer:
             answer.write(f"{READY}\n")
             answer.flush()

@@ -31,13 +31,9 @@ class Bounds:
     milliseconds."""
 
 
-def stand_back(bounds: Bounds) -> None:
-    """Leave the processor to whoever waits for less, for good."""
-    os.nice(bounds.niceness)
-
-
 def confine(bounds: Bounds) -> None:
     """Take the limits on, for good. All modules must have been imported, all files opened."""
+    os.nice(bounds.niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes, bounds.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (bounds.cpu_seconds, bounds.cpu_seconds))
