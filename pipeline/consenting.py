@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pipeline.consent import Consents, Held
 from pipeline.database import audit, consents
 from pipeline.database.engine import transaction
-from pipeline.errors import NotFound
+from pipeline.errors import NO_SUCH_LEARNER, NotFound
 from pipeline.services import Services
 from pipeline.staff import AuditAction, Role, Staff
 
@@ -24,7 +24,7 @@ def read(services: Services, user_id: str) -> Held:
     with transaction(services.engine) as db:
         held = consents.of(db, user_id)
     if held is None:
-        raise NotFound("There is no such learner.")
+        raise NotFound(NO_SUCH_LEARNER)
     return held
 
 

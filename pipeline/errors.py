@@ -222,6 +222,10 @@ class TooManyRequests(Refused):
     sentence = "Too many requests. Wait as long as Retry-After says, then go on more slowly."
 
 
+NO_SUCH_LEARNER = "There is no such learner."
+"""What `NotFound` says of a learner on whom nothing is held."""
+
+
 class NotFound(Refused):
     """No such thing, or no longer."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.database import audit, learners
 from pipeline.database.engine import transaction
-from pipeline.errors import NotFound
+from pipeline.errors import NO_SUCH_LEARNER, NotFound
 from pipeline.plain_text import storable
 from pipeline.services import Services
 from pipeline.staff import AuditAction, Role, Staff
@@ -39,7 +39,7 @@ def standing(services: Services, user_id: str) -> LearnerStanding:
     with transaction(services.engine) as db:
         found = learners.standing(db, user_id, sessions=MOST_SESSIONS)
     if found is None:
-        raise NotFound("There is no such learner.")
+        raise NotFound(NO_SUCH_LEARNER)
     return found
 
 

@@ -8,12 +8,10 @@ from pipeline.consent import Receipt
 from pipeline.database import audit, erasure, profiles, sessions
 from pipeline.database.base import new_id
 from pipeline.database.engine import transaction
-from pipeline.errors import NotFound
+from pipeline.errors import NO_SUCH_LEARNER, NotFound
 from pipeline.intake import APP, Also, existing, nothing_else
 from pipeline.services import Services
 from pipeline.staff import AuditAction, Role, Staff
-
-NOBODY = "There is no such learner."
 
 
 def delete_session(
@@ -71,7 +69,7 @@ def erase_learner(
         staff.must_be(Role.ADMIN)
     with transaction(services.engine) as db:
         if not sessions.learner_exists(db, user_id):
-            raise NotFound(NOBODY)
+            raise NotFound(NO_SUCH_LEARNER)
         stored = erasure.stored_audio(db, user_id)
     for recording in stored:
         services.storage.delete(recording.key)
@@ -79,7 +77,7 @@ def erase_learner(
     with transaction(services.engine) as db:
         counts = erasure.erase(db, user_id)
         if counts is None:
-            raise NotFound(NOBODY)
+            raise NotFound(NO_SUCH_LEARNER)
         counts["recordings"] = sum(recording.is_uploaded for recording in stored)
         receipt = Receipt(new_id(), user_id, now, counts)
         audit.record(

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pipeline import consenting
 from pipeline.database import audit, learners, reading
 from pipeline.database.engine import transaction
-from pipeline.errors import InvalidInput, NotFound
+from pipeline.errors import NO_SUCH_LEARNER, InvalidInput, NotFound
 from pipeline.report.content import report_of
 from pipeline.report.markdown import as_markdown
 from pipeline.report.page import as_html
@@ -111,7 +111,7 @@ def profile(services: Services, user_id: str) -> Profile:
     with transaction(services.engine) as db:
         found = learners.profile(db, user_id)
     if found is None:
-        raise NotFound("There is no such learner.")
+        raise NotFound(NO_SUCH_LEARNER)
     return found
 
 

@@ -147,11 +147,10 @@ class WhisperTranscriber:
         """With times where the model gives any."""
         from openai import omit
 
-        create = self._create
         spoken = omit if language == AUTO else language
         told = omit if prompt is None else prompt
         if not self._model.startswith(TIMED_MODELS):
-            return create(
+            return self._create(
                 file=file,
                 model=self._model,
                 prompt=told,
@@ -159,7 +158,7 @@ class WhisperTranscriber:
                 temperature=0,
                 response_format="json",
             )
-        return create(
+        return self._create(
             file=file,
             model=self._model,
             prompt=told,
