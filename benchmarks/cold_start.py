@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.overhead.__main__ import surroundings
+from benchmarks.overhead.surroundings import surroundings
 from benchmarks.overhead.worker import TALK
 from benchmarks.record import introduce, keep, machine
 from benchmarks.table import heading, row

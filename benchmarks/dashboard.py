@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -20,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import func, select
 
 from benchmarks.browsing import Refused, Taken, browsing, drawn, filtered, opened, person
+from benchmarks.record import introduce, keep, machine, say
 from benchmarks.statements import Log
 from benchmarks.table import heading, row
 from local.objects import running_objects
@@ -35,8 +32,7 @@ from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import running_qstash
 
-ROOT = Path(__file__).parent.parent
-ARTIFACT = ROOT / "test-artifacts" / "dashboard.json"
+PACKAGES = ("sqlalchemy", "streamlit")
 SESSIONS = 100_000
 ROUNDS = 9
 PAINT_GOAL, QUERY_GOAL_MS, MEMORY_GOAL_MB = 1.0, 100.0, 400.0
@@ -62,8 +58,6 @@ class Surroundings:
 class Figures:
     """What was measured, as the artifact keeps it."""
 
-    taken_at: str
-    machine: str
     sessions: int
     pages: list[dict[str, object]] = field(default_factory=list)
     people: dict[str, object] = field(default_factory=dict)
@@ -90,7 +84,7 @@ def surroundings(sessions: int, kept: Path | None) -> Iterator[Surroundings]:
         begun = time.monotonic()
         filled = fill(services, sessions=sessions)
         if filled.added:
-            _say(f"Seeded with {filled.insights:,} insights in {time.monotonic() - begun:.0f} s.")
+            say(f"Seeded with {filled.insights:,} insights in {time.monotonic() - begun:.0f} s.")
         log = Log(url, cluster / "postgres.log")
         live = enter(running_dashboard(settings, folder / "dashboard.log"))
         learners = _learners(services)
@@ -263,10 +257,6 @@ def _verdict(*, holds: bool) -> str:
     return "holds" if holds else "**missed**"
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the figures are the product
-
-
 def main() -> None:
     """Measure, print, and keep the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboard", description=__doc__)
@@ -275,18 +265,16 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=SESSIONS)
     parser.add_argument("--on", type=Path, help="a folder that keeps the database for next time")
     asked = parser.parse_args()
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-    figures = Figures(datetime.now(UTC).isoformat(timespec="seconds"), machine, asked.sessions)
-    _say(f"{figures.taken_at[:10]}, {machine}, {asked.sessions:,} sessions")
+    taken_with, figures = machine(*PACKAGES), Figures(asked.sessions)
+    introduce(taken_with)
+    say(f"{asked.sessions:,} sessions")
     try:
         with surroundings(asked.sessions, asked.on) as around:
             for name in asked.measure or measures:
                 measures[name](around, figures)
     except Refused as refusal:
         sys.exit(str(refusal))
-    ARTIFACT.parent.mkdir(exist_ok=True)
-    ARTIFACT.write_text(json.dumps(asdict(figures), indent=2))
-    _say(f"\nKept in {ARTIFACT.relative_to(ROOT)}.")
+    keep("dashboard", taken_with, asdict(figures))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,9 @@ Exit status 0: all goals hold; 1: one is missed.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
-import platform
 import sys
 from collections import Counter
-from datetime import UTC, datetime
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -21,10 +16,10 @@ from benchmarks.load.figures import percentile, slope
 from benchmarks.load.surroundings import VENDOR_SECONDS, surroundings
 from benchmarks.load.usage import OTHERS
 from benchmarks.load.window import Window, measure
+from benchmarks.record import introduce, keep, machine, say
 from benchmarks.table import heading, row
 
-ROOT = Path(__file__).parents[2]
-ARTIFACTS = ROOT / "test-artifacts"
+PACKAGES = ("fastapi", "locust", "sqlalchemy", "streamlit", "uvicorn")
 AT_ONCE = (1, 8, 32)
 SEEDED = 2_000
 WINDOW_SECONDS, WARM_SECONDS = 90.0, 15.0
@@ -92,7 +87,7 @@ def _show(windows: list[Window]) -> None:
     row("all cores busy", *(f"{100 * _busy(window):.0f} %" for window in windows))
     for window in windows:
         for error in window.errors:
-            _say(f"{window.at_once} at once: {error}")
+            say(f"{window.at_once} at once: {error}")
 
 
 def _milliseconds_of(window: Window, part: str) -> str:
@@ -196,25 +191,21 @@ def main() -> None:
     asked.warm = (
         (SOAK_WARM_SECONDS if is_soak else WARM_SECONDS) if asked.warm is None else asked.warm
     )
-    taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-    _say(
-        f"{taken_at[:10]}, {machine}, load {os.getloadavg()[0]:.1f} at the beginning; each vendor "
-        f"answers after {1000 * VENDOR_SECONDS:.0f} ms; windows of {asked.seconds:.0f} s"
+    taken_with = machine(*PACKAGES)
+    introduce(taken_with)
+    say(
+        f"Each vendor answers after {1000 * VENDOR_SECONDS:.0f} ms; "
+        f"windows of {asked.seconds:.0f} s."
     )
     windows, missed = parts[asked.part](asked)
-    ARTIFACTS.mkdir(exist_ok=True)
-    artifact = ARTIFACTS / f"load-{asked.part}.json"
-    told = {"taken_at": taken_at, "machine": machine, "missed": missed}
-    artifact.write_text(json.dumps({**told, "windows": [_kept(one) for one in windows]}, indent=2))
-    _say(f"\nKept in {artifact.relative_to(ROOT)}.")
+    keep(
+        f"load-{asked.part}",
+        taken_with,
+        {"missed": missed, "windows": [_kept(one) for one in windows]},
+    )
     for goal in missed:
-        _say(f"Missed: {goal}.")
+        say(f"Missed: {goal}.")
     sys.exit(1 if missed else 0)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the figures are the product
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
+from benchmarks.instant_vendors import HEARD
 from benchmarks.load.usage import DASHBOARD
 from local.child import Started
 from local.objects import running_objects
@@ -31,14 +32,12 @@ from tests.dashboard.live import running_dashboard
 from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import MODELS, StandIn, running, running_qstash
-from tests.talks import LINES, verbose_json
+from tests.talks import verbose_json
 from tests.world import make_settings, settings_on
 
 ROOT = Path(__file__).parents[2]
 TALK = ROOT / "samples" / "sample.ogg"
 """89 seconds of speech."""
-HEARD = (LINES * 2)[:11]
-"""As much as fits into them."""
 VENDOR_SECONDS = 0.3
 """What each vendor takes for an answer."""
 TOKEN = "load-token"  # noqa: S105 - of a server that lives for minutes on loopback

@@ -7,26 +7,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks.instant_vendors import HEARD
+from benchmarks.overhead.surroundings import surroundings
 from benchmarks.overhead.worker import Ways
 from benchmarks.record import introduce, keep, machine, say
 from benchmarks.statements import Log
 from benchmarks.table import heading, row
-from local.objects import running_objects
-from local.postgres import running_postgres
 from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.backend.live import environment
-from tests.databases import migrate
-from tests.folders import open_folder
-from tests.standins import running
-from tests.world import settings_on
 
 Block = dict[str, dict[str, float]]
 """By way of processing: what one session took, in milliseconds (`worker.Cost`)."""
@@ -60,25 +53,6 @@ COMPARISONS = (
     Comparison("processor time, floor without the audio", "bare", "whole", goal=None),
     Comparison("wall time, floor without the audio", "bare", "wall", goal=None),
 )
-
-
-@contextmanager
-def surroundings() -> Iterator[tuple[Settings, Path]]:
-    """The servers that a session meets, vendors without their time; and Postgres' log."""
-    with ExitStack() as opened:
-        folder = opened.enter_context(open_folder())
-        (folder / "postgres").mkdir()
-        (folder / "postgres").chmod(0o711)
-        url = opened.enter_context(running_postgres(folder / "postgres", durable=True))
-        migrate(url)
-        objects = opened.enter_context(running_objects(folder / "objects"))
-        vendors = opened.enter_context(
-            running("benchmarks.instant_vendors", log=folder / "vendors.log")
-        )
-        settings = settings_on(
-            database_url=url, objects=objects, whisper_url=vendors.url, analyst_url=vendors.url
-        )
-        yield settings, folder / "postgres" / "postgres.log"
 
 
 def blocks_of(settings: Settings, *, blocks: int, sessions: int, warm: int) -> list[Block]:

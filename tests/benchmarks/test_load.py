@@ -52,7 +52,9 @@ def test_a_small_load_runs_to_its_end_without_an_error() -> None:
     )
 
     assert done.returncode in {0, 1}, done.stderr
-    (window,) = json.loads((ROOT / "test-artifacts" / "load-phases.json").read_text())["windows"]
+    (window,) = json.loads((ROOT / "test-artifacts" / "load-phases.json").read_text())["figures"][
+        "windows"
+    ]
     assert window["errors"] == []
     assert window["sessions_sent"] > 0
     assert window["milliseconds"]["reads"]["number"] > 0
