@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
@@ -12,8 +11,18 @@ from sqlalchemy.orm import Session
 from pipeline.database.profiles import OCCURRENCES
 from pipeline.focus import Figure, Spoken
 
-_SESSIONS = text("""
-SELECT s.id, s.created_at, s.result_run_id AS run_id, t.word_count, a.focus_next, a.focus_key
+_SPOKEN = text(f"""
+SELECT s.id, s.created_at, t.word_count, a.focus_next, a.focus_key,
+       (SELECT jsonb_object_agg(
+                   m.name,
+                   jsonb_build_object(
+                       'label', m.label, 'unit', m.unit, 'value', m.value, 'low', m.low,
+                       'high', m.high, 'formula_version', m.formula_version))
+          FROM metrics m WHERE m.run_id = r.id) AS figures,
+       (SELECT jsonb_object_agg(counted.pattern_key, counted.occurrences)
+          FROM (SELECT pattern_key, {OCCURRENCES} AS occurrences
+                  FROM insights WHERE run_id = r.id
+                 GROUP BY pattern_key) counted) AS occurrences
   FROM sessions s
   JOIN runs r ON r.id = s.result_run_id
   JOIN transcripts t ON t.id = r.transcript_id
@@ -23,15 +32,6 @@ SELECT s.id, s.created_at, s.result_run_id AS run_id, t.word_count, a.focus_next
    AND (CAST(:at AS timestamptz) IS NULL OR (s.created_at, s.id) <= (:at, CAST(:id AS uuid)))
  ORDER BY s.created_at DESC, s.id DESC
  LIMIT :most
-""")
-_FIGURES = text("""
-SELECT run_id, name, label, unit, value, low, high, formula_version
-  FROM metrics WHERE run_id = ANY(:runs)
-""")
-_COUNTS = text(f"""
-SELECT run_id, pattern_key, {OCCURRENCES} AS occurrences
-  FROM insights WHERE run_id = ANY(:runs)
- GROUP BY run_id, pattern_key
 """)  # noqa: S608 - our own words, nothing of a caller's
 
 
@@ -43,18 +43,7 @@ def spoken(
     None of a learner who does not agree to be tracked: all progress is told from these.
     """
     at, session_id = until or (None, None)
-    rows = db.execute(
-        _SESSIONS, {"learner": learner_id, "at": at, "id": session_id, "most": most}
-    ).all()
-    runs = {"runs": [row.run_id for row in rows]}
-    figures: dict[UUID, dict[str, Figure]] = defaultdict(dict)
-    for row in db.execute(_FIGURES, runs):
-        figures[row.run_id][row.name] = Figure(
-            row.label, row.unit, row.value, row.low, row.high, row.formula_version
-        )
-    counts: dict[UUID, dict[str, float]] = defaultdict(dict)
-    for row in db.execute(_COUNTS, runs):
-        counts[row.run_id][row.pattern_key] = float(row.occurrences)
+    rows = db.execute(_SPOKEN, {"learner": learner_id, "at": at, "id": session_id, "most": most})
     return [
         Spoken(
             session_id=row.id,
@@ -62,8 +51,8 @@ def spoken(
             words=row.word_count,
             focus=row.focus_next,
             focus_key=row.focus_key,
-            figures=figures[row.run_id],
-            occurrences=counts[row.run_id],
+            figures={name: Figure(**figure) for name, figure in (row.figures or {}).items()},
+            occurrences={key: float(count) for key, count in (row.occurrences or {}).items()},
         )
         for row in rows
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Integer, Row, Select, and_, case, column, func, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session, aliased
 
 from pipeline.consent import Removal
 from pipeline.database.models import (
@@ -58,6 +59,7 @@ def _rows() -> Select[Any]:
         .where(StoredTranscript.session_id == S.id)
         .order_by(StoredTranscript.id.desc())
         .limit(1)
+        .correlate(S)
         .scalar_subquery()
     )
     return select(
@@ -156,15 +158,16 @@ def session_row(db: Session, session_id: UUID) -> SessionRow | None:
 
 def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
     """One session with all that is shown of it."""
-    found = db.execute(_rows().where(S.id == session_id)).one_or_none()
+    found = db.execute(_with_result().where(S.id == session_id)).one_or_none()
     if found is None:
         return None
-    shown = db.get(StoredAnalysis, found.result_run_id) if found.result_run_id else None
+    shown: StoredAnalysis | None = found.StoredAnalysis
+    heard: StoredTranscript | None = found.StoredTranscript
     has_words = found.transcript_removed_at is None
     return SessionDetail(
         row=_row(found),
         result_run_id=found.result_run_id,
-        transcript=_transcript(db, found) if has_words else None,
+        transcript=_transcript(heard) if heard else None,
         summary=shown.summary if shown else None,
         focus_next=shown.focus_next if shown else None,
         focus_key=shown.focus_key if shown else None,
@@ -179,6 +182,33 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         metrics_note=shown.metrics_note if shown else None,
         runs=_runs(db, session_id),
         events=_events(db, session_id),
+    )
+
+
+def _with_result() -> Select[Any]:
+    """The list's columns with the shown analysis and its transcript.
+
+    The transcript is the newest while there is no result, and absent where its words were removed.
+    """
+    result = aliased(Run)
+    newest = (
+        select(StoredTranscript.id)
+        .where(StoredTranscript.session_id == S.id)
+        .order_by(StoredTranscript.id.desc())
+        .limit(1)
+        .correlate(S)
+        .scalar_subquery()
+    )
+    heard = case((S.result_run_id.is_(None), newest), else_=result.transcript_id)
+    return (
+        _rows()
+        .add_columns(StoredAnalysis, StoredTranscript)
+        .outerjoin(StoredAnalysis, StoredAnalysis.run_id == S.result_run_id)
+        .outerjoin(result, result.id == S.result_run_id)
+        .outerjoin(
+            StoredTranscript,
+            and_(StoredTranscript.id == heard, S.transcript_removed_at.is_(None)),
+        )
     )
 
 
@@ -204,16 +234,7 @@ def _last_focus(db: Session, found: Row[Any]) -> FollowUp | None:
     return told[0] if told else None
 
 
-def _transcript(db: Session, found: Row[Any]) -> TranscriptShown | None:
-    """The result's transcript, or the newest while there is no result."""
-    chosen = select(StoredTranscript).where(StoredTranscript.session_id == found.id)
-    if found.result_run_id:
-        chosen = chosen.join(Run, Run.transcript_id == StoredTranscript.id).where(
-            Run.id == found.result_run_id
-        )
-    row = db.scalar(chosen.order_by(StoredTranscript.id.desc()).limit(1))
-    if row is None:
-        return None
+def _transcript(row: StoredTranscript) -> TranscriptShown:
     return TranscriptShown(
         text=row.text,
         word_count=row.word_count,
@@ -275,27 +296,32 @@ def _metrics(db: Session, run_id: UUID | None) -> tuple[Metric, ...]:
 
 
 # A stage lasts from its event to the next one; what lies between attempts belongs to none.
-_STAGE_SECONDS = text("""
-SELECT run_number, stage, sum(extract(epoch FROM next_at - at))::float8 AS seconds
-  FROM (SELECT run_number, stage, to_status, at,
-               lead(at) OVER (PARTITION BY run_number ORDER BY id) AS next_at
-          FROM session_events WHERE session_id = :session) events
- WHERE to_status = 'PROCESSING' AND stage IS NOT NULL AND next_at IS NOT NULL
- GROUP BY run_number, stage
+_STAGE_SECONDS = (
+    text("""
+SELECT run_number, jsonb_object_agg(stage, seconds) AS stage_seconds
+  FROM (SELECT run_number, stage, sum(extract(epoch FROM next_at - at))::float8 AS seconds
+          FROM (SELECT run_number, stage, to_status, at,
+                       lead(at) OVER (PARTITION BY run_number ORDER BY id) AS next_at
+                  FROM session_events WHERE session_id = :session) events
+         WHERE to_status = 'PROCESSING' AND stage IS NOT NULL AND next_at IS NOT NULL
+         GROUP BY run_number, stage) stages
+ GROUP BY run_number
 """)
+    .columns(column("run_number", Integer), column("stage_seconds", JSONB))
+    .subquery()
+)
 
 
 def _runs(db: Session, session_id: UUID) -> tuple[RunRecord, ...]:
-    seconds: dict[int, dict[str, float]] = {}
-    for row in db.execute(_STAGE_SECONDS, {"session": session_id}):
-        seconds.setdefault(row.run_number, {})[row.stage] = row.seconds
     rows = db.execute(
-        select(Run, StoredAnalysis)
+        select(Run, StoredAnalysis, _STAGE_SECONDS.c.stage_seconds)
         .outerjoin(StoredAnalysis, StoredAnalysis.run_id == Run.id)
+        .outerjoin(_STAGE_SECONDS, _STAGE_SECONDS.c.run_number == Run.number)
         .where(Run.session_id == session_id)
-        .order_by(Run.number)
+        .order_by(Run.number),
+        {"session": session_id},
     )
-    return tuple(_run(run, analysis, seconds.get(run.number, {})) for run, analysis in rows)
+    return tuple(_run(run, analysis, seconds or {}) for run, analysis, seconds in rows)
 
 
 def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -> RunRecord:
