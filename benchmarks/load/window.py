@@ -24,7 +24,7 @@ CALLERS_SECONDS = 4.0
 """Until locust has started."""
 DRAIN_SECONDS = 180.0
 LOOK_SECONDS = 1.0
-SPARE_LEARNERS = 4
+SPARE_LEARNERS = 12
 """Beside a quarter more than are processed at once: some are always about to record."""
 
 
