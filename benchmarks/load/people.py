@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, constant_pacing, events, task
+from locust import FastHttpUser, between, events, task
 from locust.env import Environment
 
 from benchmarks.load.opening import open_page
@@ -29,6 +29,12 @@ LEARNERS = itertools.count(1)
 OWN_NAME = "/api/sessions/{id}"
 
 chance = random.Random(1)  # noqa: S311 - which session is looked at next, no secret
+
+
+def about(seconds: float) -> Any:
+    """Wait so long on average. In step, all would ask in one moment once uploads had held them up,
+    and what was measured would be that crowd."""
+    return between(0.5 * seconds, 1.5 * seconds)
 
 
 class _Caller(FastHttpUser):
@@ -43,7 +49,7 @@ class Learner(_Caller):
     """Records, waits for the feedback, records again."""
 
     fixed_count = ORDER.learners
-    wait_time = constant_pacing(ORDER.learner_seconds)
+    wait_time = about(ORDER.learner_seconds)
 
     def on_start(self) -> None:
         """Nothing is recorded yet."""
@@ -86,7 +92,7 @@ class App(_Caller):
     """Reads lists and sessions, as the company's app does for all its learners."""
 
     fixed_count = ORDER.readers
-    wait_time = constant_pacing(ORDER.reader_seconds)
+    wait_time = about(ORDER.reader_seconds)
 
     def on_start(self) -> None:
         """Nothing is known yet."""
@@ -110,7 +116,7 @@ class Coach(_Caller):
     """Opens pages of the dashboard."""
 
     fixed_count = ORDER.coaches
-    wait_time = constant_pacing(ORDER.coach_seconds)
+    wait_time = about(ORDER.coach_seconds)
 
     def on_start(self) -> None:
         """Begin each at another page."""
