@@ -6,11 +6,11 @@ Exit status 0: nothing grows faster than its logarithm; 1: something does.
 from __future__ import annotations
 
 import argparse
-import os
+import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,6 @@ from benchmarks.growth.verdict import Cost, costs, faults
 from benchmarks.overhead.surroundings import surroundings
 from benchmarks.record import introduce, keep, machine, say
 from benchmarks.table import heading, row
-from pipeline import log_lines
 from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.databases import execute, migrate, name_of, url_of
@@ -50,9 +49,9 @@ class Measured:
     full_at: int
 
     @property
-    def blocks(self) -> float:
+    def looks(self) -> float:
         """Of all statements of a round."""
-        return sum(cost.blocks * cost.times for cost in self.statements.values())
+        return sum(cost.looks * cost.times for cost in self.statements.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,9 @@ def _tables(url: str) -> tuple[dict[str, int], float]:
 def judged(sizes: list[Size]) -> dict[str, dict[str, list[str]]]:
     """Door → statement → what is wrong with it; both only where something is."""
     least, greatest = sizes[0].rows, sizes[-1].rows
-    growing = frozenset(
-        name for name, rows in greatest.items() if rows > GROWS_BY * max(least[name], 1)
-    )
+    growing = {
+        name: rows for name, rows in greatest.items() if rows > GROWS_BY * max(least[name], 1)
+    }
     found: dict[str, dict[str, list[str]]] = {}
     for name, last in sizes[-1].doors.items():
         for sql in last.statements:
@@ -153,12 +152,12 @@ def show(sizes: list[Size], found: dict[str, dict[str, list[str]]]) -> None:
     names = [f"{size.sessions:,}" for size in sizes]
     heading("Beside them", *names)
     row("database, MB", *(f"{size.megabytes:,.0f}" for size in sizes))
-    heading("ms (blocks)", *names, "times 1,000 fold" if len(sizes) > 2 else "times", "")  # noqa: PLR2004 - all of them
+    heading("ms (looks)", *names, "times 1,000 fold" if len(sizes) > 2 else "times", "")  # noqa: PLR2004 - all of them
     for name, last in sizes[-1].doors.items():
         row(
             name,
             *(
-                f"{size.doors[name].milliseconds:.1f} ({size.doors[name].blocks:,.0f})"
+                f"{size.doors[name].milliseconds:.1f} ({size.doors[name].looks:,.0f})"
                 for size in sizes
             ),
             f"{last.milliseconds / sizes[0].doors[name].milliseconds:.1f}",
@@ -172,7 +171,7 @@ def show(sizes: list[Size], found: dict[str, dict[str, list[str]]]) -> None:
 
 
 def _kept(size: Size) -> dict[str, Any]:
-    return asdict(size) | {"blocks": {name: door.blocks for name, door in size.doors.items()}}
+    return asdict(size) | {"looks": {name: door.looks for name, door in size.doors.items()}}
 
 
 def main() -> int:
@@ -183,9 +182,8 @@ def main() -> int:
     asked = parser.parse_args()
     taken_with = machine("psycopg", "sqlalchemy")
     introduce(taken_with)
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
-        # Lines are made as in production, and read by nobody.
-        log_lines.configure()
+    # What the doors log is read by nobody.
+    logging.disable()
     with surroundings() as (around, log):
         queue = url_of(around.require("DATABASE_URL"), "postgres")
         with running_qstash(queue, log.with_name("qstash.log")) as qstash:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from benchmarks.growth import arrivals
-from benchmarks.growth.filling import FEW, MANY, RARE_TITLE, RARE_WORD, RETENTION_DAYS
+from benchmarks.growth.filling import BUSY, FEW, MANY, RARE_TITLE, RARE_WORD, RETENTION_DAYS
 from pipeline import (
     audit_trail,
     backlog,
@@ -97,8 +97,8 @@ class Doors:
 
     def _working(self) -> Iterator[Door]:
         yield Door("upload", lambda: partial(_upload, tone()))
-        yield Door("claim", lambda: partial(_claim, self._waiting(FEW)))
-        for name, whose in (("few", FEW), ("2,000", MANY)):
+        yield Door("claim", lambda: partial(_claim, self._waiting(BUSY)))
+        for name, whose in (("few", BUSY), ("2,000", MANY)):
             yield Door(
                 f"claim and complete, learner with {name} sessions",
                 partial(self._ready_to_complete, whose),
@@ -114,17 +114,17 @@ class Doors:
         return lambda services: process_session(services, delivery)
 
     def _ready_to_delete(self) -> Work:
-        session_id = self._waiting(FEW)
+        session_id = self._waiting(BUSY)
         process_session(self._services, Delivery(session_id, None, 0))
         return lambda services: removal.delete_session(services, session_id)
 
     def _sweeping(self) -> Iterator[Door]:
         def left() -> Work:
-            arrivals.left_behind(self._services, FEW)
+            arrivals.left_behind(self._services, BUSY)
             return sweep
 
         def outlived(days: int, work: Work) -> Work:
-            arrivals.outlived(self._services, FEW, days=days)
+            arrivals.outlived(self._services, BUSY, days=days)
             return work
 
         yield Door("sweep", left)
@@ -163,6 +163,8 @@ class Doors:
             "pattern": Criteria(pattern_key="grammar.pattern_3"),
             "rare pattern": Criteria(pattern_key="structure.rare"),
             "severity": Criteria(severity="high"),
+            "category and severity": Criteria(category="structure", severity="low"),
+            "pattern and severity": Criteria(pattern_key="grammar.pattern_3", severity="high"),
             "model": Criteria(model="claude-haiku-5-5"),
             "new prompt": Criteria(prompt_version="v3"),
             "suspect segments": Criteria(suspect_above=0.3),
@@ -245,7 +247,7 @@ class Doors:
 
 def _upload(audio: bytes, services: Services) -> object:
     return intake.upload(
-        services, audio=io.BytesIO(audio), user_id=FEW, idempotency_key=str(uuid4())
+        services, audio=io.BytesIO(audio), user_id=BUSY, idempotency_key=str(uuid4())
     )
 
 

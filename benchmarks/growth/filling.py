@@ -20,6 +20,8 @@ MANY = "learner-many"
 MANY_SESSIONS = 2_000
 """Of one learner, beside the others' at each size, over the same time."""
 FEW = "learner-7"
+BUSY = "learner-3"
+"""Whose sessions come and go while it is measured."""
 SESSIONS_A_LEARNER = 30
 RETENTION_DAYS = 365
 """Older words are gone, as `TRANSCRIPT_RETENTION_DAYS` has it."""
@@ -150,7 +152,11 @@ SELECT id, run, 30, 120, CASE WHEN n % 50 = 8 THEN 0.4 ELSE 0.05 END,
 INSERT INTO reviews (id, run_id, session_id, reviewer, round, state, started_at, finished_at)
 SELECT uuidv7(created_at - clock_timestamp()), run, id, coach, 1, 'completed', ended_at,
        ended_at + interval '5 min'
-  FROM made WHERE is_reviewed AND is_completed;
+  FROM made WHERE is_reviewed AND is_completed
+ UNION ALL
+SELECT uuidv7(created_at - clock_timestamp()), run, id, 'second-' || coach, 2, 'completed',
+       ended_at, ended_at + interval '1 hour'
+  FROM made WHERE n % 100 = 43 AND is_completed;
 INSERT INTO verdicts (id, insight_id, run_id, session_id, category, prompt_version, model,
        reviewer, verdict, created_at, updated_at)
 SELECT uuidv7(created_at - clock_timestamp()), i.id, run, made.id, i.category, prompt,

@@ -37,11 +37,13 @@ class Plan:
     """Its text, whatever the number of its parameters."""
     milliseconds: float
     blocks: int
-    """Looked at, in Postgres' own memory or not: the same on every machine."""
+    """Of 8 KB, looked at in Postgres' own memory or not."""
+    looks: float
+    """Rows and entries of indexes that it read, kept or not, and ways down an index."""
     rows: float
     """That it answers with, or that its answer counts."""
-    read_whole: tuple[str, ...]
-    """Tables that it read from end to end."""
+    scanned: dict[str, float]
+    """Table → rows read from its beginning on, without an index."""
     shape: str
     """Kinds of nodes from the top, with the tables and indexes that they read."""
 
@@ -68,16 +70,31 @@ class Plans:
 def _plan(milliseconds: str, explained: dict[str, Any]) -> Plan:
     top = explained["Plan"]
     nodes = list(_nodes(top))
+    scanned: dict[str, float] = {}
+    for node in nodes:
+        if node["Node Type"] == "Seq Scan":
+            name = node["Relation Name"]
+            scanned[name] = max(scanned.get(name, 0.0), _looks(node))
     return Plan(
         sql=_LISTED.sub("$…", " ".join(explained["Query Text"].split())),
         milliseconds=float(milliseconds),
         blocks=top["Shared Hit Blocks"] + top["Shared Read Blocks"],
+        looks=sum(_looks(node) for node in nodes if node["Node Type"] in _SCANS),
         rows=_answered(top),
-        read_whole=tuple(
-            sorted({node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"})
-        ),
+        scanned=scanned,
         shape=" > ".join(_named(node) for node in nodes),
     )
+
+
+_SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Index Scan"})
+
+
+def _looks(node: dict[str, Any]) -> float:
+    """Of one scan: a way down, or a beginning, and each row that it read."""
+    removed = sum(
+        node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck", "Join Filter")
+    )
+    return float(node["Actual Loops"] * (1 + node["Actual Rows"] + removed))
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

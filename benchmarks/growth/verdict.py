@@ -1,13 +1,13 @@
 """Whether a statement grows faster than the logarithm of the number of sessions.
 
-Counted are blocks (of 8 KB) that a statement looks at: no other work on the machine changes them.
-The way down an index is as long as the logarithm of its rows, so between two sizes a < b
+Counted is what a statement looks at: each row and each entry of an index that it reads, and each
+way down an index. No other work on the machine changes that. Of two sizes a < b
 
-    blocks(b) ≤ 1.5 × blocks(a) × log b / log a × rows(b) / rows(a) + 24
+    looks(b) ≤ 1.5 × looks(a) × log b / log a × rows(b) / rows(a) + 50
 
 where `rows` are those of the answer (of a count, those counted), and at least one. What a statement
 answers must itself be bounded: `rows(b)` is no more than the same without `rows`, or 20,000, which
-is the most that any page of ours counts or draws from.
+is the most that any page of ours counts or draws from. And no table that grows is read whole.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from statistics import median
 from benchmarks.growth.plans import Plan
 
 ALLOWANCE = 1.5
-SPARE_BLOCKS = 24
-"""A page that was split, a list of free space, a first look at a row: not growth."""
+SPARE = 50
+"""Another plan for few rows: not growth."""
 MOST_ROWS = 20_000
+WHOLE = 0.5
+"""Who reads more of a table than that, without an index, reads it whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,13 @@ class Cost:
     """One statement of a door at one size: medians over the rounds, of the dearest run in each."""
 
     blocks: float
+    looks: float
     rows: float
     milliseconds: float
     times: float
     """How often a round ran it."""
-    read_whole: tuple[str, ...]
+    scanned: dict[str, float]
+    """Table → rows read without an index, at most."""
     shape: str
 
 
@@ -52,24 +56,30 @@ def costs(rounds: Iterable[Iterable[Plan]]) -> dict[str, Cost]:
 
 
 def _cost(rounds: list[list[Plan]]) -> Cost:
-    dearest = [max(plans, key=lambda plan: plan.blocks) for plans in rounds]
+    dearest = [max(plans, key=lambda plan: plan.looks) for plans in rounds]
     return Cost(
         blocks=median(plan.blocks for plan in dearest),
+        looks=median(plan.looks for plan in dearest),
         rows=median(plan.rows for plan in dearest),
         milliseconds=median(plan.milliseconds for plan in dearest),
         times=median(len(plans) for plans in rounds),
-        read_whole=tuple(sorted({name for plan in dearest for name in plan.read_whole})),
+        scanned={name: rows for plan in dearest for name, rows in plan.scanned.items()},
         shape=dearest[-1].shape,
     )
 
 
-def faults(at: Mapping[int, Cost], growing: frozenset[str]) -> list[str]:
-    """What is wrong with a statement, by its costs at each size; `growing` are tables that grow.
+def faults(at: Mapping[int, Cost], growing: Mapping[str, int]) -> list[str]:
+    """What is wrong with a statement, by its costs at each size.
 
-    A table that is small may be read whole: it is judged at the greatest size alone.
+    `growing` are the tables that grow, with their rows at the greatest size. One that is small may
+    be read whole: that is judged at the greatest size alone. Who stops early reads no table whole.
     """
     sizes = sorted(at)
-    found = [f"reads {name} whole" for name in at[sizes[-1]].read_whole if name in growing]
+    found = [
+        f"reads {name} whole"
+        for name, rows in at[sizes[-1]].scanned.items()
+        if name in growing and rows > WHOLE * growing[name]
+    ]
     for place, small in enumerate(sizes):
         found += [
             f"{fault} from {small:,} to {great:,}"
@@ -82,8 +92,8 @@ def faults(at: Mapping[int, Cost], growing: frozenset[str]) -> list[str]:
 def _growth(small: Cost, great: Cost, logarithm: float) -> str | None:
     bound = ALLOWANCE * logarithm
     answered = max(great.rows, 1.0) / max(small.rows, 1.0)
-    if great.blocks > bound * small.blocks * max(answered, 1.0) + SPARE_BLOCKS:
-        return f"{small.blocks:.0f} → {great.blocks:.0f} blocks"
-    if great.rows > max(bound * max(small.rows, 1.0) + SPARE_BLOCKS, MOST_ROWS):
+    if great.looks > bound * small.looks * max(answered, 1.0) + SPARE:
+        return f"{small.looks:.0f} → {great.looks:.0f} looks"
+    if great.rows > max(bound * max(small.rows, 1.0) + SPARE, MOST_ROWS):
         return f"{small.rows:.0f} → {great.rows:.0f} rows"
     return None
