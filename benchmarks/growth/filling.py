@@ -145,8 +145,8 @@ SELECT id, created_at + number * interval '15 s', past, next, stage, 1, 1, 'queu
  WHERE is_completed OR number < 4;
 INSERT INTO result_summaries (session_id, run_id, words, words_per_minute, suspect_share,
        evidence_share, high, medium, low, model, prompt_version, cost_usd)
-SELECT id, run, 30, 120, CASE WHEN n % 50 = 8 THEN 0.4 ELSE 0.05 END,
-       CASE WHEN n % 20 = 6 THEN 0.6 ELSE 0.95 END, (n % 4 = 0)::int, 3, 6,
+SELECT id, run, 30, 120, CASE WHEN n / 10 % 50 = 8 THEN 0.4 ELSE 0.05 END,
+       CASE WHEN n / 10 % 20 = 6 THEN 0.6 ELSE 0.95 END, (n % 4 = 0)::int, 3, 6,
        'claude-haiku-5-5', prompt, 0.0031
   FROM made WHERE is_completed;
 INSERT INTO reviews (id, run_id, session_id, reviewer, round, state, started_at, finished_at)
