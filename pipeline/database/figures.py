@@ -13,6 +13,7 @@ from pipeline.database import operations
 from pipeline.errors import AnalysisInvalid
 from pipeline.status import Stage
 from pipeline.workload import (
+    MOST_FAILED,
     DayVolume,
     FailureGroup,
     LastSweep,
@@ -129,15 +130,15 @@ SELECT s.error_code AS code, count(*) AS sessions, max(s.status_changed_at) AS n
        (array_agg(s.error_message ORDER BY s.status_changed_at DESC))[1] AS sentence,
        count(*) FILTER (WHERE s.will_retry) AS will_retry,
        count(*) FILTER (WHERE {_RERUNNABLE}) AS rerunnable
-  FROM sessions s
- WHERE status = 'FAILED' AND s.error_code IS NOT NULL
+  FROM (SELECT * FROM sessions WHERE status = 'FAILED' AND error_code IS NOT NULL
+         ORDER BY id DESC LIMIT :most) s
  GROUP BY s.error_code
  ORDER BY count(*) DESC, s.error_code
 """)  # noqa: S608 - the same
 
 
 def failures(db: Session) -> tuple[FailureGroup, ...]:
-    """Sessions that stand failed, by code, most frequent first."""
+    """Of the newest `MOST_FAILED` sessions that stand failed: by code, most frequent first."""
     return tuple(
         FailureGroup(
             code=row.code,
@@ -147,7 +148,7 @@ def failures(db: Session) -> tuple[FailureGroup, ...]:
             will_retry=row.will_retry,
             rerunnable=row.rerunnable,
         )
-        for row in db.execute(_FAILURES)
+        for row in db.execute(_FAILURES, {"most": MOST_FAILED})
     )
 
 

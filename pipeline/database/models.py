@@ -82,9 +82,20 @@ class SpeakingSession(Base):
             postgresql_where=text("audio_key IS NOT NULL AND audio_deleted_at IS NULL"),
         ),
         Index(
-            "ix_sessions_words_held",
-            "created_at",
+            "ix_sessions_learner_id_words_held",
+            "learner_id",
             postgresql_where=text("transcript_removed_at IS NULL"),
+        ),
+        # The few that the app did not send.
+        Index("ix_sessions_source_id", "source", "id", postgresql_where=text("source <> 'app'")),
+        # By three letters each, for the search. Each change of a status writes it: at once, or one
+        # of many would write what all of them put off.
+        Index(
+            "ix_sessions_names",
+            "names",
+            postgresql_using="gin",
+            postgresql_ops={"names": "gin_trgm_ops"},
+            postgresql_with={"fastupdate": "off"},
         ),
     )
 
@@ -186,7 +197,11 @@ class StoredTranscript(Base):
     """What Whisper heard, committed before the audio goes."""
 
     __tablename__ = "transcripts"
-    __table_args__ = (Index("ix_transcripts_searchable", "searchable", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_transcripts_searchable", "searchable", postgresql_using="gin"),
+        # Those that hold words, the oldest first.
+        Index("ix_transcripts_words_held", "created_at", postgresql_where=text("text <> ''")),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     session_id: Mapped[uuid.UUID] = mapped_column(
