@@ -108,12 +108,20 @@ def scaling(asked: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         ]
     ideal = Ideal(windows)
     show(windows, ideal)
-    kept = [
-        asdict(one)
-        | {"a_second": one.a_second, "of_ideal": one.a_second / ideal.bound(one.at_once)}
-        for one in windows
-    ]
+    kept = [_kept(one) | {"of_ideal": one.a_second / ideal.bound(one.at_once)} for one in windows]
     return {"windows": kept, "ideal": vars(ideal)}, missed(windows, ideal)
+
+
+def _kept(one: Called) -> dict[str, Any]:
+    return {
+        "backends": one.backends,
+        "at_once": one.at_once,
+        "a_second": one.a_second,
+        "milliseconds": {f"p{100 * share:.0f}": one.wait(share) for share in (0.5, 0.95, 0.99)},
+        "processor_seconds": one.processor,
+        "busy": one.busy,
+        "errors": one.errors,
+    }
 
 
 def drain(asked: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.consent import Removal
 from pipeline.database.base import Base, new_id, one_of
+from pipeline.database.session_indexes import SESSION_INDEXES
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 
@@ -56,47 +57,7 @@ class SpeakingSession(Base):
         one_of("status", Status),
         one_of("stage", Stage),
         one_of("transcript_removed_because", Removal),
-        Index("ix_sessions_learner_id_id", "learner_id", "id"),
-        Index("ix_sessions_status_id", "status", "id"),
-        Index("ix_sessions_created_at", "created_at", postgresql_include=["status"]),
-        Index(
-            "ix_sessions_error_code_id",
-            "error_code",
-            "id",
-            postgresql_where=text("error_code IS NOT NULL"),
-        ),
-        Index(
-            "ix_sessions_assigned_to_id",
-            "assigned_to",
-            "id",
-            postgresql_where=text("assigned_to IS NOT NULL"),
-        ),
-        Index(
-            "ix_sessions_unfinished",
-            "status_changed_at",
-            postgresql_where=text("status <> 'COMPLETED'"),
-        ),
-        Index(
-            "ix_sessions_audio_held",
-            "status_changed_at",
-            postgresql_where=text("audio_key IS NOT NULL AND audio_deleted_at IS NULL"),
-        ),
-        Index(
-            "ix_sessions_learner_id_words_held",
-            "learner_id",
-            postgresql_where=text("transcript_removed_at IS NULL"),
-        ),
-        # The few that the app did not send.
-        Index("ix_sessions_source_id", "source", "id", postgresql_where=text("source <> 'app'")),
-        # By three letters each, for the search. Each change of a status writes it: at once, or one
-        # of many would write what all of them put off.
-        Index(
-            "ix_sessions_names",
-            "names",
-            postgresql_using="gin",
-            postgresql_ops={"names": "gin_trgm_ops"},
-            postgresql_with={"fastupdate": "off"},
-        ),
+        *SESSION_INDEXES,
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
