@@ -57,7 +57,8 @@ class Door:
     ready: Callable[[], Work]
     """Makes what a round needs, unmeasured; what comes back is the round."""
     full_at: int = 0
-    """The size from which on its window of time is full: below, it holds all there is."""
+    """The size from which on it looks at as much as it may at the most: a window of time, or a
+    number of failures. Below, it looks at all there is."""
 
 
 class Doors:
@@ -222,11 +223,12 @@ class Doors:
     def _operating(self) -> Iterator[Door]:
         for window, full_at in ((Window.DAY, 10_000), (Window.WEEK, 100_000)):
             yield Door(f"workload of a {window}", partial(partial, _workload, window), full_at)
-        yield Door("failures by code", lambda: figures.failures)
+        yield Door("failures by code", lambda: figures.failures, 1_000_000)
         yield Door("sessions of 14 days", lambda: figures.volumes, 100_000)
         yield Door(
             "failures worth a run",
             lambda: lambda services: figures.rerunnable(services, "ANALYSIS_INVALID"),
+            1_000_000,
         )
         yield Door("backlog", lambda: backlog.backlog)
         yield Door(

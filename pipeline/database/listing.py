@@ -179,7 +179,10 @@ def _is_with(reviewer: str) -> ColumnElement[bool]:
 
 
 def _holds_words(words: str) -> ColumnElement[bool]:
-    held = StoredTranscript.searchable.op("@@")(func.plainto_tsquery("simple", words))
+    # Of no learner's language, as the column is. Named outright: of a parameter Postgres cannot
+    # tell beforehand how many transcripts will match.
+    wanted = func.plainto_tsquery(text("'simple'::regconfig"), words)
+    held = StoredTranscript.searchable.op("@@")(wanted)
     return S.id.in_(select(StoredTranscript.session_id).where(held))
 
 

@@ -8,6 +8,14 @@ SESSION_INDEXES = (
     # A learner's sessions, and those of one status, in the order of the list.
     Index("ix_sessions_learner_id_id", "learner_id", "id"),
     Index("ix_sessions_status_id", "status", "id"),
+    # A learner's results, by time: progress looks at the newest.
+    Index(
+        "ix_sessions_learner_id_created_at_id",
+        "learner_id",
+        "created_at",
+        "id",
+        postgresql_where=text("result_run_id IS NOT NULL"),
+    ),
     # How many came by day.
     Index("ix_sessions_created_at", "created_at", postgresql_include=["status"]),
     # The list's filters by what few sessions have.

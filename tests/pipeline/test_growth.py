@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, Row, event, select, text
 
-from benchmarks.growth.filling import fill
+from benchmarks.growth.filling import FEW, RARE_WORD, fill
 from pipeline import backlog, figures, quality, retention, review, session_list
 from pipeline.criteria import Criteria, ReviewNeed
 from pipeline.database import operations
@@ -96,6 +96,7 @@ def _unreached_rerun(services: Services) -> object:
         (_page(Criteria(evidence_below=0.1)), "ix_result_summaries_low_evidence"),
         (_page(Criteria(suspect_above=0.3)), "ix_result_summaries_suspect"),
         (_looked_through, "ix_verdicts_created_at"),
+        (lambda s: review.profile(s, FEW), "ix_sessions_learner_id_created_at_id"),
         (_looked_through, "ix_reviews_second"),
         (retention.remove_words, "ix_transcripts_words_held"),
         (retention.remove_words, "ix_sessions_learner_id_words_held"),
@@ -103,6 +104,13 @@ def _unreached_rerun(services: Services) -> object:
 )
 def test_an_index_is_there_for_it_and_is_used(filled: Services, work: Work, index: str) -> None:
     assert any(index in plan for plan in explained(filled, work))
+
+
+def test_postgres_knows_beforehand_which_words_are_looked_for(filled: Services) -> None:
+    plans = explained(filled, _page(Criteria(words=RARE_WORD)))
+
+    assert any(f"'{RARE_WORD}'" in plan for plan in plans)
+    assert not any("plainto_tsquery" in plan for plan in plans)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ INDEXES: tuple[tuple[str, str, list[str], dict[str, Any]], ...] = (
         {"postgresql_where": sa.text("source <> 'app'")},
     ),
     (
+        "ix_sessions_learner_id_created_at_id",
+        "sessions",
+        ["learner_id", "created_at", "id"],
+        {"postgresql_where": sa.text("result_run_id IS NOT NULL")},
+    ),
+    (
         "ix_sessions_learner_id_words_held",
         "sessions",
         ["learner_id"],
