@@ -14,10 +14,11 @@ EXTRA ?=
 STORE ?=
 SESSIONS ?= 400
 SOAK ?=
+DRAIN ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard bench-growth bench-scaling load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -102,6 +103,12 @@ bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in
 
 bench-dashboard: $(VENV)/.dev ## measure the dashboard on 100,000 sessions, about 15 minutes
 	@$(BIN)/python -m benchmarks.dashboard
+
+bench-growth: $(VENV)/.dev ## measure what grows from 1,000 to 1,000,000 sessions, about 15 minutes
+	@$(BIN)/python -m benchmarks.growth
+
+bench-scaling: $(VENV)/.dev ## measure 1 to 64 deliveries at once; a long queue: make bench-scaling DRAIN=10000
+	@$(BIN)/python -m benchmarks.scaling $(if $(DRAIN),--drain $(DRAIN))
 
 load: $(VENV)/.dev ## measure under load, about 8 minutes; 25 for the memory: make load SOAK=1
 	@$(BIN)/python -m benchmarks.load $(if $(SOAK),soak)

@@ -27,6 +27,26 @@ SETTLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a server's log."""
+
+    pid: str
+    what: str
+    """From its level on, all lines of it."""
+
+
+def entries(path: Path, at: int) -> Iterator[Entry]:
+    """Those that a log has from this byte on."""
+    with path.open("rb") as log:
+        log.seek(at)
+        text = log.read().decode("utf-8", "replace")
+    for entry in re.split(r"\n(?=\d{4}-\d\d-\d\d )", text):
+        found = _ENTRY.match(entry)
+        if found:
+            yield Entry(found["pid"], found["what"])
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One query that the server answered."""
 
@@ -53,23 +73,19 @@ class Log:
     def since(self) -> list[Statement]:
         """What came since `forget`."""
         time.sleep(SETTLE_SECONDS)
-        with self._path.open("rb") as log:
-            log.seek(self._at)
-            text = log.read().decode("utf-8", "replace")
-        return list(_statements(text))
+        return list(_statements(entries(self._path, self._at)))
 
 
-def _statements(text: str) -> Iterator[Statement]:
+def _statements(logged: Iterator[Entry]) -> Iterator[Statement]:
     preparing: dict[str, float] = defaultdict(float)
-    for entry in re.split(r"\n(?=\d{4}-\d\d-\d\d )", text):
-        found = _ENTRY.match(entry)
-        timed = _TIMED.match(found["what"]) if found else None
-        if not (found and timed):
+    for entry in logged:
+        timed = _TIMED.match(entry.what)
+        if not timed:
             continue
         spent = float(timed["ms"])
         if timed["step"] in {"parse", "bind"}:
-            preparing[found["pid"]] += spent
+            preparing[entry.pid] += spent
             continue
-        spent += preparing.pop(found["pid"], 0.0)
+        spent += preparing.pop(entry.pid, 0.0)
         if not _OVERHEAD.match(timed["sql"]):
             yield Statement(" ".join(timed["sql"].split()), spent)

@@ -28,7 +28,7 @@ def workload(services: Services, window: Window) -> Workload:
 
 
 def failures(services: Services) -> tuple[FailureGroup, ...]:
-    """What stands failed, by code, most frequent first."""
+    """What stands failed, the newest `MOST_FAILED` of it, by code, most frequent first."""
     with transaction(services.engine) as db:
         return figures.failures(db)
 

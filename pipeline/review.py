@@ -61,12 +61,6 @@ def _id_in(cursor: str) -> UUID:
         raise InvalidInput("The cursor is not one that a page gave.") from error
 
 
-def status_counts(services: Services) -> dict[Status, int]:
-    """How many sessions stand where."""
-    with transaction(services.engine) as db:
-        return reading.status_counts(db)
-
-
 def session_row(services: Services, session_id: UUID) -> SessionRow:
     """One line of the list.
 

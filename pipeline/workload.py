@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from pipeline.status import Stage
 
+MOST_FAILED = 10_000
+"""So many sessions that stand failed are grouped, the newest."""
+
 
 class Window(StrEnum):
     """How far back figures of what was done look."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -102,7 +103,9 @@ def add_result(
                 created_at=NOON,
             )
         )
-        db.add(ResultSummary(session_id=session_id, run_id=run_id, **{**FIGURES, **figures}))
+        severities = Counter(severity for _, severity in insights)
+        line = {**FIGURES, **severities, **figures}
+        db.add(ResultSummary(session_id=session_id, run_id=run_id, **line))
         for position, (key, severity) in enumerate(insights):
             db.add(insight(session_id, run_id, position, key, severity))
     return session_id

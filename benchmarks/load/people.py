@@ -32,8 +32,11 @@ chance = random.Random(1)  # noqa: S311 - which session is looked at next, no se
 
 
 def about(seconds: float) -> Any:
-    """Wait so long on average. In step, all would ask in one moment once uploads had held them up,
-    and what was measured would be that crowd."""
+    """Wait so long on average.
+
+    In step, all would ask in one moment once uploads had held them up, and what was measured
+    would be that crowd.
+    """
     return between(0.5 * seconds, 1.5 * seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import psutil
 
 BACKEND, DECODERS, DASHBOARD = "backend", "decoders", "dashboard"
-"""The backend's children decode recordings; they are counted apart."""
+"""The children of a backend (of any whose name begins so) decode recordings; they count apart."""
 OTHERS = "all else on this machine"
 
 
@@ -60,8 +61,12 @@ class Watching:
         spent: dict[str, float] = {}
         for name, process in self._parts.items():
             own, below = _seconds_of(process)
-            if name == BACKEND:
-                spent[name], spent[DECODERS] = own, below
+            if name.startswith(BACKEND):
+                spent[name] = own
+                spent[DECODERS] = spent.get(DECODERS, 0.0) + below
+            elif process.pid == os.getpid():
+                # All the others are its children.
+                spent[name] = own
             else:
                 spent[name] = own + below
         return spent

@@ -11,7 +11,7 @@ from dashboard.components.bulk import sessions
 from dashboard.links import SESSIONS_PAGE
 from dashboard.wording import ago, duration, exact, plain
 from pipeline.status import Status
-from pipeline.workload import FailureGroup, LastSweep, Standing, Throughput, Window
+from pipeline.workload import MOST_FAILED, FailureGroup, LastSweep, Standing, Throughput, Window
 
 WINDOWS = {Window.HOUR: "Last hour", Window.DAY: "Last 24 hours", Window.WEEK: "Last 7 days"}
 SWEPT_WITHIN = timedelta(minutes=3)
@@ -107,6 +107,8 @@ def draw_failures(
     """Failures that stand, one row a code."""
     if not groups:
         st.info("No session stands failed.", icon=":material/check:")
+    if sum(group.count for group in groups) >= MOST_FAILED:
+        st.caption(f"Counted are the newest {MOST_FAILED:,} that stand failed.")
     for group in groups:
         with st.container(border=True):
             st.markdown(f"**{plain(group.code)}**: {plain(group.sentence)}")

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from pipeline.database.models import Run, SpeakingSession
-from pipeline.database.operations import is_overdue
+from pipeline.database.operations import is_newest, is_overdue
 from pipeline.status import Status
 
 AT_MOST = 10_000
@@ -44,7 +44,7 @@ def read(db: Session, *, now: datetime, retention: timedelta) -> Backlog:
     runs = (
         select(since.label("since"), in_hand.label("in_hand"))
         .select_from(Run)
-        .join(S, S.run_id == Run.id)
+        .join(S, is_newest())
         .where(Run.outcome.is_(None))
         .order_by(Run.created_at)
         .limit(AT_MOST)

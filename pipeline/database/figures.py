@@ -13,6 +13,7 @@ from pipeline.database import operations
 from pipeline.errors import AnalysisInvalid
 from pipeline.status import Stage
 from pipeline.workload import (
+    MOST_FAILED,
     DayVolume,
     FailureGroup,
     LastSweep,
@@ -124,20 +125,23 @@ status = 'FAILED' AND s.will_retry IS NOT TRUE
                    AND s.transcript_removed_at IS NULL))
    AND NOT EXISTS (SELECT FROM runs r WHERE r.id = s.run_id AND r.outcome IS NULL)
 """  # noqa: S608 - our own words, nothing of a caller's
+_NEWEST_FAILED = """
+(SELECT * FROM sessions WHERE status = 'FAILED' AND error_code IS NOT NULL
+  ORDER BY id DESC LIMIT :most)
+"""
 _FAILURES = text(f"""
 SELECT s.error_code AS code, count(*) AS sessions, max(s.status_changed_at) AS newest,
        (array_agg(s.error_message ORDER BY s.status_changed_at DESC))[1] AS sentence,
        count(*) FILTER (WHERE s.will_retry) AS will_retry,
        count(*) FILTER (WHERE {_RERUNNABLE}) AS rerunnable
-  FROM sessions s
- WHERE status = 'FAILED' AND s.error_code IS NOT NULL
+  FROM {_NEWEST_FAILED} s
  GROUP BY s.error_code
  ORDER BY count(*) DESC, s.error_code
 """)  # noqa: S608 - the same
 
 
 def failures(db: Session) -> tuple[FailureGroup, ...]:
-    """Sessions that stand failed, by code, most frequent first."""
+    """Of the newest `MOST_FAILED` sessions that stand failed: by code, most frequent first."""
     return tuple(
         FailureGroup(
             code=row.code,
@@ -147,18 +151,20 @@ def failures(db: Session) -> tuple[FailureGroup, ...]:
             will_retry=row.will_retry,
             rerunnable=row.rerunnable,
         )
-        for row in db.execute(_FAILURES)
+        for row in db.execute(_FAILURES, {"most": MOST_FAILED})
     )
 
 
 _RERUNNABLE_IDS = text(f"""
-SELECT s.id FROM sessions s WHERE s.error_code = :code AND {_RERUNNABLE} ORDER BY s.id LIMIT :most
+SELECT s.id FROM {_NEWEST_FAILED} s
+ WHERE s.error_code = :code AND {_RERUNNABLE} ORDER BY s.id LIMIT :limit
 """)  # noqa: S608 - the same
 
 
 def rerunnable(db: Session, code: str, *, limit: int) -> list[UUID]:
-    """Sessions that failed with `code` and that another run may mend, oldest first."""
-    return list(db.scalars(_RERUNNABLE_IDS, {"code": code, "most": limit}))
+    """Of those that `failures` groups, with `code`, that another run may mend; oldest first."""
+    asked = {"code": code, "most": MOST_FAILED, "limit": limit}
+    return list(db.scalars(_RERUNNABLE_IDS, asked))
 
 
 _DAYS = text("""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    and_,
     case,
     exists,
     func,
@@ -150,7 +151,8 @@ def _columns_are(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
 
 
 def _review_is(need: ReviewNeed, now: datetime) -> Iterator[ColumnElement[bool]]:
-    of_result = StoredReview.run_id == S.result_run_id
+    # By the session, too: its reviews are found in the order of the list.
+    of_result = and_(StoredReview.session_id == S.id, StoredReview.run_id == S.result_run_id)
     done = exists().where(of_result, StoredReview.state == ReviewState.COMPLETED)
     match need:
         case ReviewNeed.NEEDED:
@@ -177,7 +179,10 @@ def _is_with(reviewer: str) -> ColumnElement[bool]:
 
 
 def _holds_words(words: str) -> ColumnElement[bool]:
-    held = StoredTranscript.searchable.op("@@")(func.plainto_tsquery("simple", words))
+    # Of no learner's language, as the column is. Named outright: of a parameter Postgres cannot
+    # tell beforehand how many transcripts will match.
+    wanted = func.plainto_tsquery(text("'simple'::regconfig"), words)
+    held = StoredTranscript.searchable.op("@@")(wanted)
     return S.id.in_(select(StoredTranscript.session_id).where(held))
 
 
@@ -192,8 +197,6 @@ def _result_is(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
         figures.append(R.suspect_share > criteria.suspect_above)
     if criteria.evidence_below is not None:
         figures.append(R.evidence_share < criteria.evidence_below)
-    if figures:
-        yield S.id.in_(select(R.session_id).where(*figures))
     insight = [
         column == wanted
         for column, wanted in (
@@ -203,10 +206,24 @@ def _result_is(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
         )
         if wanted is not None
     ]
-    if insight:
+    counted = _COUNTED.get(criteria.severity or "")
+    if len(insight) == 1 and counted is not None:
+        # The result's line has counted them: nobody reads insights for it.
+        figures.append(counted > 0)
+    elif insight:
         yield exists().where(
             Insight.session_id == S.id, Insight.run_id == S.result_run_id, *insight
         )
+    if figures:
+        yield S.id.in_(select(R.session_id).where(*figures))
+
+
+_COUNTED: dict[str, InstrumentedAttribute[int]] = {
+    "high": R.high,
+    "medium": R.medium,
+    "low": R.low,
+}
+"""How many insights of a severity there are."""
 
 
 def _review_rank(now: datetime) -> ColumnElement[int | None]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.consent import Removal
 from pipeline.database.base import Base, new_id, one_of
+from pipeline.database.session_indexes import SESSION_INDEXES
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 
@@ -56,36 +57,7 @@ class SpeakingSession(Base):
         one_of("status", Status),
         one_of("stage", Stage),
         one_of("transcript_removed_because", Removal),
-        Index("ix_sessions_learner_id_id", "learner_id", "id"),
-        Index("ix_sessions_status_id", "status", "id"),
-        Index("ix_sessions_created_at", "created_at", postgresql_include=["status"]),
-        Index(
-            "ix_sessions_error_code_id",
-            "error_code",
-            "id",
-            postgresql_where=text("error_code IS NOT NULL"),
-        ),
-        Index(
-            "ix_sessions_assigned_to_id",
-            "assigned_to",
-            "id",
-            postgresql_where=text("assigned_to IS NOT NULL"),
-        ),
-        Index(
-            "ix_sessions_unfinished",
-            "status_changed_at",
-            postgresql_where=text("status <> 'COMPLETED'"),
-        ),
-        Index(
-            "ix_sessions_audio_held",
-            "status_changed_at",
-            postgresql_where=text("audio_key IS NOT NULL AND audio_deleted_at IS NULL"),
-        ),
-        Index(
-            "ix_sessions_words_held",
-            "created_at",
-            postgresql_where=text("transcript_removed_at IS NULL"),
-        ),
+        *SESSION_INDEXES,
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -186,7 +158,11 @@ class StoredTranscript(Base):
     """What Whisper heard, committed before the audio goes."""
 
     __tablename__ = "transcripts"
-    __table_args__ = (Index("ix_transcripts_searchable", "searchable", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_transcripts_searchable", "searchable", postgresql_using="gin"),
+        # Those that hold words, the oldest first.
+        Index("ix_transcripts_words_held", "created_at", postgresql_where=text("text <> ''")),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     session_id: Mapped[uuid.UUID] = mapped_column(

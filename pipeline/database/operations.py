@@ -346,7 +346,7 @@ def _end_unreached_rerun(db: Session, run_id: UUID, *, now: datetime) -> bool:
         .where(
             Run.id == run_id,
             Run.outcome.is_(None),
-            exists().where(S.run_id == run_id, S.status == Status.COMPLETED),
+            exists().where(is_newest(), S.status == Status.COMPLETED),
         )
         .values(outcome=Outcome.FAILED, finished_at=now, error_code=Unforeseen.code)
         .returning(Run.id)

@@ -28,7 +28,7 @@ SELECT s.id, s.created_at, t.word_count, a.focus_next, a.focus_key,
   JOIN transcripts t ON t.id = r.transcript_id
   JOIN analyses a ON a.run_id = r.id
   JOIN learners l ON l.id = s.learner_id AND l.consent_pattern_tracking
- WHERE s.learner_id = :learner
+ WHERE s.learner_id = :learner AND s.result_run_id IS NOT NULL
    AND (CAST(:at AS timestamptz) IS NULL OR (s.created_at, s.id) <= (:at, CAST(:id AS uuid)))
  ORDER BY s.created_at DESC, s.id DESC
  LIMIT :most

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Row, Select, and_, case, column, func, or_, select, text
+from sqlalchemy import Integer, Row, Select, and_, case, column, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -132,22 +132,10 @@ def page(
     if status is not None:
         chosen = chosen.where(S.status == status)
     if search:
-        chosen = chosen.where(
-            or_(
-                S.title.icontains(search, autoescape=True),
-                S.learner_id.icontains(search, autoescape=True),
-            )
-        )
+        chosen = chosen.where(S.names.contains(search.lower(), autoescape=True))
     if before is not None:
         chosen = chosen.where(S.id < before)
     return [_row(row) for row in db.execute(chosen)]
-
-
-def status_counts(db: Session) -> dict[Status, int]:
-    """How many sessions stand where; every status has a figure."""
-    counted = db.execute(select(S.status, func.count()).group_by(S.status))
-    found = {Status(row[0]): int(row[1]) for row in counted}
-    return {status: found.get(status, 0) for status in Status}
 
 
 def session_row(db: Session, session_id: UUID) -> SessionRow | None:

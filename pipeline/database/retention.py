@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pipeline.consent import Removal
 from pipeline.database import profiles, words
@@ -40,9 +40,12 @@ def is_finished() -> ColumnElement[bool]:
 
 def holds_words() -> ColumnElement[bool]:
     """A transcript is stored, or parts of one."""
-    whole = exists().where(StoredTranscript.session_id == S.id)
     parts = exists().where(StoredPart.run_id == Run.id, Run.session_id == S.id)
-    return or_(and_(S.transcript_removed_at.is_(None), whole), parts)
+    return or_(and_(S.transcript_removed_at.is_(None), _has_transcript()), parts)
+
+
+def _has_transcript() -> ColumnElement[bool]:
+    return exists().where(StoredTranscript.session_id == S.id)
 
 
 def _ended_until(before: datetime) -> ColumnElement[bool]:
@@ -53,22 +56,46 @@ def _ended_until(before: datetime) -> ColumnElement[bool]:
 
 
 def refused_words(db: Session, *, limit: int) -> list[UUID]:
-    """Finished sessions that hold words though their learner does not agree, oldest first."""
-    refused = (
+    """Finished sessions that hold words though their learner does not agree."""
+    refused = and_(~Learner.consent_transcript_storage, is_finished())
+    whole = (
         select(S.id)
         .join(Learner, Learner.id == S.learner_id)
-        .where(Learner.consent_transcript_storage.is_(False), is_finished(), holds_words())
+        .where(refused, S.transcript_removed_at.is_(None), _has_transcript())
     )
-    return list(db.scalars(refused.order_by(S.id).limit(limit)))
+    parts = _with_parts().join(Learner, Learner.id == S.learner_id).where(refused)
+    return _some(db, whole, parts, limit=limit)
 
 
 def old_words(db: Session, *, before: datetime, limit: int) -> list[UUID]:
-    """Sessions that ended until then and hold words still, oldest first."""
-    return list(
-        db.scalars(
-            _ended(before).where(S.transcript_removed_at.is_(None), holds_words()).limit(limit)
-        )
+    """Sessions that ended until then and hold words still, those heard first before others.
+
+    By what holds words: sessions that never had any become ever more.
+    """
+    ended = and_(_ended_until(before), is_finished(), S.transcript_removed_at.is_(None))
+    whole = (
+        select(S.id)
+        .join(StoredTranscript, StoredTranscript.session_id == S.id)
+        .where(StoredTranscript.text != "", StoredTranscript.created_at <= before, ended)
+        .order_by(StoredTranscript.created_at)
     )
+    return _some(db, whole, _with_parts().where(ended), limit=limit)
+
+
+def _with_parts() -> Select[UUID]:
+    """By the parts, of which there are few: they go when a transcript is whole."""
+    heard = aliased(Run)
+    return (
+        select(S.id)
+        .join(heard, heard.session_id == S.id)
+        .join(StoredPart, StoredPart.run_id == heard.id)
+    )
+
+
+def _some(db: Session, *chosen: Select[UUID], limit: int) -> list[UUID]:
+    """At most `limit` of what is chosen, each once."""
+    found = [session_id for each in chosen for session_id in db.scalars(each.limit(limit))]
+    return list(dict.fromkeys(found))[:limit]
 
 
 def old_sessions(db: Session, *, before: datetime, limit: int) -> list[UUID]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     SQLColumnExpression,
     Text,
     and_,
-    any_,
     cast,
     delete,
     exists,
@@ -35,7 +34,7 @@ from sqlalchemy.orm import Session, aliased
 
 from pipeline.database.base import new_id
 from pipeline.database.models import Insight, SpeakingSession, StoredAnalysis
-from pipeline.database.prompts import NEW_PROMPTS
+from pipeline.database.prompts import new_prompts
 from pipeline.database.staff_models import GoldenCase, ResultSummary, StoredReview, StoredVerdict
 from pipeline.status import Status
 from pipeline.verdict import (
@@ -249,7 +248,7 @@ def claim(
     A run whose lock ran out is taken over. A session that is being deleted or whose run just
     ends is passed by. Returns the session, None: nothing waits for this reviewer.
     """
-    waiting = _waiting(reviewer, rule, round_=round_, second_percent=second_percent, now=now)
+    waiting = _waiting(db, reviewer, rule, round_=round_, second_percent=second_percent, now=now)
     chosen = (
         waiting.order_by(S.id.desc())
         .limit(1)
@@ -280,14 +279,16 @@ def count_waiting(
     """How many runs wait for this reviewer, in both rounds; counted up to `MOST_COUNTED`."""
     counted = 0
     for round_ in (SECOND, FIRST):
-        waiting = _waiting(reviewer, rule, round_=round_, second_percent=second_percent, now=now)
+        waiting = _waiting(
+            db, reviewer, rule, round_=round_, second_percent=second_percent, now=now
+        )
         some = waiting.limit(MOST_COUNTED - counted).subquery()
         counted += db.scalar(select(func.count()).select_from(some)) or 0
     return counted
 
 
 def _waiting(
-    reviewer: str, rule: Rule, *, round_: int, second_percent: int, now: datetime
+    db: Session, reviewer: str, rule: Rule, *, round_: int, second_percent: int, now: datetime
 ) -> Select[UUID, UUID | None]:
     """Sessions with the run that is shown, where it waits for this round by this reviewer."""
     busy, first = aliased(R), aliased(R)
@@ -304,20 +305,23 @@ def _waiting(
             S.status == Status.COMPLETED,
             # There is nothing to judge quotes against where the words were removed.
             S.transcript_removed_at.is_(None),
-            _kept_by(rule, reviewer, now),
+            _kept_by(db, rule, reviewer, now),
             ~excluded,
         )
     )
     if round_ == FIRST:
         return waiting
-    return waiting.join(first, first.run_id == S.result_run_id).where(
+    # By the session, too: its reviews stand in the order of the list.
+    return waiting.join(
+        first, and_(first.session_id == S.id, first.run_id == S.result_run_id)
+    ).where(
         first.round == FIRST,
         first.state == ReviewState.COMPLETED,
         _sampled(first.run_id, second_percent, seed=_SECOND),
     )
 
 
-def _kept_by(rule: Rule, reviewer: str, now: datetime) -> ColumnElement[bool]:
+def _kept_by(db: Session, rule: Rule, reviewer: str, now: datetime) -> ColumnElement[bool]:
     match rule.kind:
         case QueueRule.ALL:
             return true()
@@ -327,7 +331,7 @@ def _kept_by(rule: Rule, reviewer: str, now: datetime) -> ColumnElement[bool]:
             return M.evidence_share < LOW_EVIDENCE_BELOW
         case QueueRule.NEW_PROMPT:
             since = now - timedelta(days=NEW_PROMPT_DAYS)
-            return M.prompt_version == any_(NEW_PROMPTS.bindparams(since=since))
+            return M.prompt_version.in_(new_prompts(db, since=since))
         case QueueRule.MINE:
             return S.assigned_to == reviewer
 

@@ -35,6 +35,20 @@ class ResultSummary(Base):
     __table_args__ = (
         Index("ix_result_summaries_prompt_version_session_id", "prompt_version", "session_id"),
         Index("ix_result_summaries_model_session_id", "model", "session_id"),
+        # The few that stand out, in the order of the list.
+        Index("ix_result_summaries_high", "session_id", postgresql_where=text("high > 0")),
+        Index(
+            "ix_result_summaries_low_evidence",
+            "session_id",
+            postgresql_include=["evidence_share"],
+            postgresql_where=text("evidence_share < 0.8"),
+        ),
+        Index(
+            "ix_result_summaries_suspect",
+            "session_id",
+            postgresql_include=["suspect_share"],
+            postgresql_where=text("suspect_share > 0.2"),
+        ),
     )
 
     session_id: Mapped[uuid.UUID] = mapped_column(
@@ -63,6 +77,7 @@ class StoredVerdict(Base):
     __table_args__ = (
         one_of("verdict", Verdict),
         UniqueConstraint("insight_id", "reviewer"),
+        Index("ix_verdicts_created_at", "created_at"),
         # All that precision is counted from, in the order of "the first verdict of each insight".
         Index(
             "ix_verdicts_insight_id_created_at",
@@ -111,6 +126,8 @@ class StoredReview(Base):
             postgresql_where=text("state <> 'skipped'"),
         ),
         Index("ix_reviews_reviewer_finished_at", "reviewer", "finished_at"),
+        Index("ix_reviews_open", "session_id", postgresql_where=text("state = 'open'")),
+        Index("ix_reviews_second", "finished_at", postgresql_where=text("round = 2")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates the database that DATABASE_URL names, in one transaction."""
+"""Alembic's entry: migrates the database that DATABASE_URL names, a transaction for each step."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ with engine.connect() as connection:
         connection=connection,
         target_metadata=AuditEntry.metadata,
         compare_server_default=True,
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
