@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -125,13 +125,12 @@ def _finish_or_record(work: _Work, delivery: Delivery) -> None:
 
 def _finish(work: _Work) -> None:
     transcript = _stored_transcript(work) or _transcribe(work)
-    work = _without_audio(work)
+    with suppress(AudioNotDeleted):
+        # Results come first: it is tried again once they are there.
+        work = _without_audio(work)
     if not _is_analyzed(work):
         _analyze(work, transcript)
-    work = _without_audio(work)
-    if work.lease.audio_key is not None:
-        raise AudioNotDeleted
-    _complete(work, transcript)
+    _complete(_without_audio(work), transcript)
 
 
 def _claim(services: Services, delivery: Delivery) -> Lease | None:
@@ -225,7 +224,11 @@ def _transcribe(work: _Work) -> Transcript:
 
 
 def _without_audio(work: _Work) -> _Work:
-    """Delete the recording; the work as it was where that failed: results come first."""
+    """Delete the recording.
+
+    Raises:
+        AudioNotDeleted: not now; it asks for as long a wait as the storage did.
+    """
     services, lease = work.services, work.lease
     key = lease.audio_key
     if key is None:
@@ -237,7 +240,7 @@ def _without_audio(work: _Work) -> _Work:
             )
     except (StorageUnavailable, TimedOut) as error:
         log.warning("audio_not_deleted", extra={"code": error.code})
-        return work
+        raise AudioNotDeleted(retry_after=error.retry_after) from error
     with transaction(services.engine) as db:
         leases.guard(db, lease, audio_deleted_at=services.now())
         sessions.drop_parts(db, lease.session_id)
