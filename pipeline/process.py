@@ -37,7 +37,7 @@ from pipeline.queue import LONGEST_RETRY_DELAY_SECONDS, RETRIES
 from pipeline.services import Services
 from pipeline.speech.metrics import measure
 from pipeline.speech.transcript import Transcript
-from pipeline.status import Stage, Status
+from pipeline.status import Outcome, Stage, Status
 from pipeline.watch import Watch
 from pipeline.workspace import workspace
 
@@ -70,7 +70,8 @@ class Done:
     """The delivery has nothing left to do."""
 
     duplicate: bool
-    """The work had been done, or belongs to an older run."""
+    """The work had been done, was given up with nothing left to work from, or belongs to an older
+    run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,14 @@ def _explain_lost_claim(services: Services, delivery: Delivery) -> None:
     """Return for a duplicate or a stale message; raise for everything else."""
     with transaction(services.engine) as db:
         session = sessions.find(db, delivery.session_id)
+        run = sessions.find_run(db, session.run_id) if session and session.run_id else None
     if session is None:
         raise NotFound
     if session.status == Status.CREATED:
         raise AudioMissing
     stale = delivery.run_id is not None and delivery.run_id != session.run_id
-    if stale or session.result_run_id == session.run_id:
+    given_up = run is not None and run.outcome == Outcome.FAILED
+    if stale or given_up or session.result_run_id == session.run_id:
         return
     left = 0.0
     if session.lease_expires_at is not None:
