@@ -129,9 +129,8 @@ def export_learner(
         standing, held = learners.profile(db, user_id), consents.of(db, user_id)
         if standing is None or held is None:
             raise NotFound(NO_SUCH_LEARNER)
-        exported = [
-            reading.session_detail(db, session_id) for session_id in reading.ids_of(db, user_id)
-        ]
+        found = (reading.session_detail(db, id_) for id_ in reading.ids_of(db, user_id))
+        exported = [detail for detail in found if detail is not None]
         # Written down before any of it is handed over.
         audit.record(db, staff, AuditAction.EXPORT, now=services.now(), learner_id=user_id)
     return {
