@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -13,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx2
 import psutil
 
+from benchmarks.record import introduce, keep, machine
 from benchmarks.recordings import long_recording, wav_of_size
 from benchmarks.table import heading, row
 from local.objects import running_objects
@@ -34,6 +34,9 @@ ROOT = Path(__file__).parent.parent
 SIDE_BY_SIDE = 6
 ENCODINGS = ("webm opus", "m4a aac", "mp3", "flac")
 PATIENCE_SECONDS = 1200.0
+PACKAGES = ("av", "numpy")
+Figures: TypeAlias = dict[str, dict[str, float]]
+"""What was measured of what, by name."""
 
 
 @dataclass(frozen=True)
@@ -132,22 +135,29 @@ def grown(live: Live, act: Callable[[], object]) -> tuple[float, float]:
     return live.peak_megabytes - before, child[0]
 
 
-def measure_memory(around: Surroundings, scale: float) -> None:
+def measure_memory(around: Surroundings, scale: float) -> Figures:
     """Uploads of three sizes, and a worker on two hours."""
+    figures: Figures = {}
+
+    def told(name: str, own: float, child: float) -> None:
+        figures[name] = {"backend_megabytes": own, "largest_child_megabytes": child}
+        row(name, f"{own:.0f} MB", f"{child:.0f} MB")
+
     heading("Memory over baseline (goal: below 40 MB)", "backend", "largest child")
     with backend(around) as live:
         for megabytes in (1, 50, 199):
             recording = wav_of_size(megabytes * scale, around.folder / "upload.wav")
-            own, child = grown(live, lambda file=recording: upload(live, file))  # type: ignore[misc] # bound now
-            row(f"upload of {megabytes * scale:g} MB", f"{own:.0f} MB", f"{child:.0f} MB")
+            risen = grown(live, lambda file=recording: upload(live, file))  # type: ignore[misc] # bound now
+            told(f"upload of {megabytes * scale:g} MB", *risen)
     recording = long_recording("flac", 7100 * scale, around.folder / "two-hours.flac")
     with backend(around) as live:
         session_id = upload(live, recording)
-        own, child = grown(live, lambda: process(live, session_id))
-        row(f"worker on {7100 * scale / 60:.0f} minutes", f"{own:.0f} MB", f"{child:.0f} MB")
+        risen = grown(live, lambda: process(live, session_id))
+        told(f"worker on {7100 * scale / 60:.0f} minutes", *risen)
+    return figures
 
 
-def measure_wall_time(around: Surroundings, scale: float) -> None:
+def measure_wall_time(around: Surroundings, scale: float) -> Figures:
     """One delivery of an hour, its parts one after the other and side by side.
 
     One after the other takes as long as one call for the whole would, which the 300 seconds
@@ -157,28 +167,31 @@ def measure_wall_time(around: Surroundings, scale: float) -> None:
     heading("Wall time of a delivery (goal: at least 4 times faster)", "seconds", "calls", "sent")
     recording = long_recording("flac", seconds, around.folder / "hour.flac")
     chunk_seconds = max(60, int(600 * scale))
-    taken = {}
+    figures: Figures = {}
     for name, at_once in (("one by one", 1), (f"{SIDE_BY_SIDE} side by side", SIDE_BY_SIDE)):
         with backend(
             around, transcription_parallelism=at_once, transcription_chunk_seconds=chunk_seconds
         ) as live:
             session_id = upload(live, recording)
             httpx2.get(f"{around.whisper.url}/sent")
-            taken[name] = process(live, session_id)
+            taken = process(live, session_id)
         sizes = httpx2.get(f"{around.whisper.url}/sent").json()["bytes"]
+        figures[name] = {"seconds": taken, "calls": len(sizes), "bytes_sent": sum(sizes)}
         row(
             f"{seconds / 60:.0f} minutes, {name}",
-            f"{taken[name]:.0f}",
+            f"{taken:.0f}",
             str(len(sizes)),
             f"{sum(sizes) / 1024**2:.1f} MB",
         )
-    whole, parted = taken.values()
+    whole, parted = (found["seconds"] for found in figures.values())
     row("times faster", f"{whole / parted:.1f}", "", "")
+    return figures
 
 
-def measure_speed(around: Surroundings, scale: float) -> None:
+def measure_speed(around: Surroundings, scale: float) -> Figures:
     """Probe, normalise and silence on one core, and what is sent in place of the original."""
     seconds = 1200 * scale
+    figures: Figures = {}
     heading(
         "Probe, normalise, silence on one core (goal: above 100)",
         "x real time",
@@ -197,12 +210,13 @@ def measure_speed(around: Surroundings, scale: float) -> None:
         made = audio.normalise(recording, around.folder / "speech.ogg", max_seconds=7200)
         spent = _children_seconds() - usage
         minutes = made.duration / 60
-        row(
-            f"{encoding}, {minutes:.0f} minutes",
-            f"{made.duration / spent:.0f}",
-            f"{recording.stat().st_size / 1024 / minutes:.0f}",
-            f"{made.path.stat().st_size / 1024 / minutes:.0f}",
-        )
+        figures[encoding] = found = {
+            "times_real_time": made.duration / spent,
+            "original_kilobytes_a_minute": recording.stat().st_size / 1024 / minutes,
+            "sent_kilobytes_a_minute": made.path.stat().st_size / 1024 / minutes,
+        }
+        row(f"{encoding}, {minutes:.0f} minutes", *(f"{value:.0f}" for value in found.values()))
+    return figures
 
 
 def _children_seconds() -> float:
@@ -219,13 +233,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the lengths")
     asked = parser.parse_args()
     scale = 0.1 if asked.quick else 1.0
-    print(  # noqa: T201 - the figures are the product
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
-        f"Python {platform.python_version()}"
-    )
+    taken_with = machine(*PACKAGES)
+    introduce(taken_with)
     with surroundings() as around:
-        for name in asked.measure or measures:
-            measures[name](around, scale)
+        figures = {name: measures[name](around, scale) for name in asked.measure or measures}
+    keep("audio", taken_with, figures)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from statistics import median
 
 from sqlalchemy import text
 
+from benchmarks.record import introduce, keep, machine, say
 from local.postgres import running_postgres
 from pipeline.database import engine as engines
 from pipeline.database import learners, profiles
@@ -22,6 +22,7 @@ from tests.folders import open_folder
 from tests.talks import long_talk
 
 ROUNDS = 20
+PACKAGES = ("psycopg", "sqlalchemy")
 SESSIONS = 2_000
 """Of the learner; ten times as many of others lie beside them."""
 
@@ -60,8 +61,16 @@ SELECT run, 'metric_' || m, 'Metric', m, 'per min', '2', 'bench', '[]'
 
 
 def main() -> None:
-    """Print one line a figure: best and median of the rounds."""
-    say(f"Python {platform.python_version()}, {os.cpu_count()} cores, {ROUNDS} rounds each")
+    """Print one line a figure: best and median of the rounds; keep all of them."""
+    taken_with = machine(*PACKAGES)
+    introduce(taken_with)
+    say(f"{ROUNDS} rounds each")
+    figures: dict[str, list[float]] = {}
+
+    def timed(what: str, goal_ms: float, work: Callable[[], object]) -> None:
+        figures[what] = took = milliseconds(work)
+        say(f"{what}: best {min(took):.0f} ms, median {median(took):.0f} ms (goal {goal_ms:.0f})")
+
     talk = long_talk(hours=2)
     words = sum(len(segment.words) for segment in talk.segments)
     timed(f"metrics of a talk of 2 hours, {words} words", 300, lambda: measure(talk))
@@ -87,6 +96,7 @@ def main() -> None:
         timed("the same profile read, with focuses and trends", 50, read)
         timed("all statements of that learner's page, with the quotes of a pattern", 100, look)
         engine.dispose()
+    keep("speech", taken_with, {"milliseconds": figures})
 
 
 def filled(url: str) -> None:
@@ -104,20 +114,15 @@ def filled(url: str) -> None:
     engine.dispose()
 
 
-def timed(what: str, goal_ms: float, work: Callable[[], object]) -> None:
-    """Print how long the work takes on the wall clock."""
+def milliseconds(work: Callable[[], object]) -> list[float]:
+    """How long the work takes on the wall clock in each round, after one that is not counted."""
     work()
     took = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()
         work()
         took.append(1000 * (time.perf_counter() - begun))
-    say(f"{what}: best {min(took):.0f} ms, median {median(took):.0f} ms (goal {goal_ms:.0f} ms)")
-
-
-def say(line: str) -> None:
-    """To the terminal."""
-    sys.stdout.write(f"{line}\n")
+    return took
 
 
 if __name__ == "__main__":

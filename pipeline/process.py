@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -37,7 +37,7 @@ from pipeline.queue import LONGEST_RETRY_DELAY_SECONDS, RETRIES
 from pipeline.services import Services
 from pipeline.speech.metrics import measure
 from pipeline.speech.transcript import Transcript
-from pipeline.status import Stage, Status
+from pipeline.status import Outcome, Stage, Status
 from pipeline.watch import Watch
 from pipeline.workspace import workspace
 
@@ -70,7 +70,8 @@ class Done:
     """The delivery has nothing left to do."""
 
     duplicate: bool
-    """The work had been done, or belongs to an older run."""
+    """The work had been done, was given up with nothing left to work from, or belongs to an older
+    run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,12 @@ def _finish_or_record(work: _Work, delivery: Delivery) -> None:
 
 def _finish(work: _Work) -> None:
     transcript = _stored_transcript(work) or _transcribe(work)
-    work = _without_audio(work)
+    with suppress(AudioNotDeleted):
+        # Results come first: it is tried again once they are there.
+        work = _without_audio(work)
     if not _is_analyzed(work):
         _analyze(work, transcript)
-    work = _without_audio(work)
-    if work.lease.audio_key is not None:
-        raise AudioNotDeleted
-    _complete(work, transcript)
+    _complete(_without_audio(work), transcript)
 
 
 def _claim(services: Services, delivery: Delivery) -> Lease | None:
@@ -154,12 +154,14 @@ def _explain_lost_claim(services: Services, delivery: Delivery) -> None:
     """Return for a duplicate or a stale message; raise for everything else."""
     with transaction(services.engine) as db:
         session = sessions.find(db, delivery.session_id)
+        run = sessions.find_run(db, session.run_id) if session and session.run_id else None
     if session is None:
         raise NotFound
     if session.status == Status.CREATED:
         raise AudioMissing
     stale = delivery.run_id is not None and delivery.run_id != session.run_id
-    if stale or session.result_run_id == session.run_id:
+    given_up = run is not None and run.outcome == Outcome.FAILED
+    if stale or given_up or session.result_run_id == session.run_id:
         return
     left = 0.0
     if session.lease_expires_at is not None:
@@ -225,7 +227,11 @@ def _transcribe(work: _Work) -> Transcript:
 
 
 def _without_audio(work: _Work) -> _Work:
-    """Delete the recording; the work as it was where that failed: results come first."""
+    """Delete the recording.
+
+    Raises:
+        AudioNotDeleted: not now; it asks for as long a wait as the storage did.
+    """
     services, lease = work.services, work.lease
     key = lease.audio_key
     if key is None:
@@ -237,7 +243,7 @@ def _without_audio(work: _Work) -> _Work:
             )
     except (StorageUnavailable, TimedOut) as error:
         log.warning("audio_not_deleted", extra={"code": error.code})
-        return work
+        raise AudioNotDeleted(retry_after=error.retry_after) from error
     with transaction(services.engine) as db:
         leases.guard(db, lease, audio_deleted_at=services.now())
         sessions.drop_parts(db, lease.session_id)

@@ -49,13 +49,19 @@ def claim(
 ) -> Lease | None:
     """Take the lease in one guarded update, and enter the first stage that is left to do.
 
-    Winning means: nobody else's writes land from now on. None means: the session is gone,
-    not uploaded, finished, on another run, or in the hands of a live worker.
+    Winning means: nobody else's writes land from now on. None means: the session is gone, not
+    uploaded, finished, given up with nothing left to work from, on another run, or in the hands
+    of a live worker.
     """
     expires = now + timedelta(seconds=lease_seconds)
     is_transcribed = and_(
         exists().where(Run.id == S.run_id, Run.transcript_id.is_not(None)),
         S.transcript_removed_at.is_(None),
+    )
+    is_hopeless = and_(
+        exists().where(Run.id == S.run_id, Run.outcome == Outcome.FAILED),
+        S.audio_deleted_at.is_not(None),
+        ~is_transcribed,
     )
     taken = change_status(
         db,
@@ -65,6 +71,7 @@ def claim(
             S.run_id == run_id if run_id else S.run_id.is_not(None),
             S.result_run_id.is_distinct_from(S.run_id),
             or_(S.status != Status.PROCESSING, S.lease_expires_at <= now),
+            ~is_hopeless,
         ),
         actor=QUEUE,
         now=now,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from pipeline.consent import Removal
 from pipeline.database.models import (
     Insight,
+    Learner,
     Run,
     SessionEvent,
     SpeakingSession,
@@ -138,6 +139,11 @@ def page(
     return [_row(row) for row in db.execute(chosen)]
 
 
+def ids_of(db: Session, learner_id: str) -> list[UUID]:
+    """All of a learner's sessions, newest first."""
+    return list(db.scalars(select(S.id).where(S.learner_id == learner_id).order_by(S.id.desc())))
+
+
 def session_row(db: Session, session_id: UUID) -> SessionRow | None:
     """One line of the list."""
     row = db.execute(_rows().where(S.id == session_id)).one_or_none()
@@ -151,7 +157,7 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         return None
     shown: StoredAnalysis | None = found.StoredAnalysis
     heard: StoredTranscript | None = found.StoredTranscript
-    has_words = found.transcript_removed_at is None
+    has_words = found.transcript_removed_at is None and found.agrees
     return SessionDetail(
         row=_row(found),
         result_run_id=found.result_run_id,
@@ -168,15 +174,16 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         insights=_insights(db, found.result_run_id),
         metrics=_metrics(db, found.result_run_id),
         metrics_note=shown.metrics_note if shown else None,
-        runs=_runs(db, session_id),
+        runs=_runs(db, session_id, agrees=found.agrees),
         events=_events(db, session_id),
     )
 
 
 def _with_result() -> Select[Any]:
-    """The list's columns with the shown analysis and its transcript.
+    """The list's columns with the shown analysis and its transcript; whether the learner agrees.
 
-    The transcript is the newest while there is no result, and absent where its words were removed.
+    The transcript is the newest while there is no result. It is absent where its words were
+    removed, and where a run that works still needs what its learner does not agree to have stored.
     """
     result = aliased(Run)
     newest = (
@@ -187,22 +194,23 @@ def _with_result() -> Select[Any]:
         .correlate(S)
         .scalar_subquery()
     )
+    agrees = Learner.consent_transcript_storage
     heard = case((S.result_run_id.is_(None), newest), else_=result.transcript_id)
+    is_shown = and_(StoredTranscript.id == heard, S.transcript_removed_at.is_(None), agrees)
     return (
         _rows()
-        .add_columns(StoredAnalysis, StoredTranscript)
+        .add_columns(StoredAnalysis, StoredTranscript, agrees.label("agrees"))
+        .join(Learner, Learner.id == S.learner_id)
         .outerjoin(StoredAnalysis, StoredAnalysis.run_id == S.result_run_id)
         .outerjoin(result, result.id == S.result_run_id)
-        .outerjoin(
-            StoredTranscript,
-            and_(StoredTranscript.id == heard, S.transcript_removed_at.is_(None)),
-        )
+        .outerjoin(StoredTranscript, is_shown)
     )
 
 
 def run_results(db: Session, session_id: UUID, run_id: UUID) -> RunResults | None:
     """What a run of this session found; None: there is no such run, or it found nothing."""
-    run = next((run for run in _runs(db, session_id) if run.id == run_id), None)
+    runs = _runs(db, session_id, agrees=True)
+    run = next((run for run in runs if run.id == run_id), None)
     if run is None or run.outcome is not Outcome.COMPLETED:
         return None
     analysis = db.get_one(StoredAnalysis, run_id)
@@ -300,7 +308,8 @@ SELECT run_number, jsonb_object_agg(stage, seconds) AS stage_seconds
 )
 
 
-def _runs(db: Session, session_id: UUID) -> tuple[RunRecord, ...]:
+def _runs(db: Session, session_id: UUID, *, agrees: bool) -> tuple[RunRecord, ...]:
+    """All runs; of those that have no result, what was dropped is shown only with `agrees`."""
     rows = db.execute(
         select(Run, StoredAnalysis, _STAGE_SECONDS.c.stage_seconds)
         .outerjoin(StoredAnalysis, StoredAnalysis.run_id == Run.id)
@@ -309,10 +318,15 @@ def _runs(db: Session, session_id: UUID) -> tuple[RunRecord, ...]:
         .order_by(Run.number),
         {"session": session_id},
     )
-    return tuple(_run(run, analysis, seconds or {}) for run, analysis, seconds in rows)
+    return tuple(
+        _run(run, analysis, seconds or {}, agrees=agrees) for run, analysis, seconds in rows
+    )
 
 
-def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -> RunRecord:
+def _run(
+    run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float], *, agrees: bool
+) -> RunRecord:
+    told = analysis if agrees or run.outcome == Outcome.COMPLETED else None
     return RunRecord(
         id=run.id,
         number=run.number,
@@ -335,7 +349,7 @@ def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -
         cache_read_tokens=analysis.cache_read_tokens if analysis else None,
         cache_write_tokens=analysis.cache_write_tokens if analysis else None,
         cost_usd=analysis.cost_usd if analysis else None,
-        dropped=from_json(Dropped, analysis.dropped) if analysis else (),
+        dropped=from_json(Dropped, told.dropped) if told else (),
     )
 
 

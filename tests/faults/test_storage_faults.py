@@ -70,6 +70,8 @@ def test_each_failure_of_storage_to_delete_a_recording(
     session_id = doored_api.world.upload()
     faults = {name: row.fault for name, row in TROUBLES.items()}
     faults |= {"no such bucket": s3_says(404, "NoSuchBucket"), "answer lost": LOST}
+    faults["slow down"] = s3_says(503, "SlowDown", retry_after="9")
+    asked = {name: row.retry_after for name, row in TROUBLES.items()} | {"slow down": "9"}
 
     seen = {
         name: outcome(
@@ -82,7 +84,9 @@ def test_each_failure_of_storage_to_delete_a_recording(
         for name, fault in faults.items()
     }
 
-    assert seen == dict.fromkeys(faults, ends("AUDIO_NOT_DELETED", calls=2))
+    assert seen == {
+        name: ends("AUDIO_NOT_DELETED", retry_after=asked.get(name), calls=2) for name in faults
+    }
     world = doored_api.world
     assert (len(world.whisper.calls()), len(world.analyst.calls())) == (1, 1)
 

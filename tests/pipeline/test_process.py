@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import direct_upload, intake, removal
+from pipeline import consenting, direct_upload, intake, removal
+from pipeline.consent import Consents
 from pipeline.errors import (
     AnalysisUnavailable,
+    AudioGone,
     AudioMissing,
     AudioNotDeleted,
     AudioTooLong,
@@ -25,6 +27,7 @@ from pipeline.queue import RETRIES
 from pipeline.status import Outcome, Scope, Stage, Status
 from pipeline.storage import audio_key
 from tests.logged import logged_as_json
+from tests.pipeline.failed import silent, unread
 from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
 
@@ -196,6 +199,38 @@ def test_a_permanent_failure_ends_the_run_and_keeps_the_audio_for_a_rerun(world:
     world.says(verbose_json())
     intake.rerun(world.services, session_id, scope=Scope.FULL, requested_by="qa")
     world.deliver(session_id)
+    assert world.detail(session_id).row.status is Status.COMPLETED
+
+
+def test_a_duplicate_of_a_given_up_run_with_nothing_left_to_work_from_changes_nothing(
+    world: World,
+) -> None:
+    """What went wrong stays said: that the recording is gone now is only what followed."""
+    agreed = Consents(audio_storage=False, transcript_storage=False)
+    consenting.write(world.services, "learner-1", agreed)
+    given_up = {silent(world): "NO_SPEECH", unread(world): "ANALYSIS_UNAVAILABLE"}
+
+    for session_id, code in given_up.items():
+        assert not world.is_stored(session_id)
+        before = world.detail(session_id)
+        assert world.deliver(session_id, run_id=before.runs[0].id).duplicate
+        assert world.deliver(session_id).duplicate
+        assert world.detail(session_id) == before
+        assert before.row.error is not None
+        assert before.row.error.code == code
+        with pytest.raises(AudioGone):
+            intake.rerun(world.services, session_id, scope=Scope.FULL)
+
+
+def test_a_given_up_run_is_worked_on_again_while_there_is_something_to_work_from(
+    world: World,
+) -> None:
+    """Whoever retries its message in QStash's own console gets what they ask for."""
+    session_id = unread(world)
+    assert world.detail(session_id).runs[0].outcome is Outcome.FAILED
+
+    assert not world.deliver(session_id).duplicate
+
     assert world.detail(session_id).row.status is Status.COMPLETED
 
 
