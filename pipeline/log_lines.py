@@ -20,8 +20,8 @@ from typing import Any
 DEEPEST_FRAMES = 8
 OWN_HANDLERS = ("uvicorn", "streamlit")
 """Their loggers bring handlers along, which would write lines of another form."""
-LOUD_LIBRARIES = ("httpx", "httpx2", "botocore", "openai", "anthropic")
-"""Their lines of level INFO hold whole URLs."""
+LOUD_LIBRARIES = ("httpx", "httpx2", "botocore", "openai", "anthropic", "alembic.runtime.plugins")
+"""Their lines of level INFO hold whole URLs; the last one's say nothing of ours."""
 
 log = logging.getLogger(__name__)
 

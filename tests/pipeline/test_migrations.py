@@ -40,6 +40,10 @@ def test_a_migrated_database_is_what_the_models_say(database_url: str) -> None:
     assert differences(database_url) == []
 
 
+def test_alembic_knows_all_tables_and_finds_no_step_to_write(database_url: str) -> None:
+    alembic(database_url, "check")
+
+
 def test_all_steps_down_and_up_again_end_at_the_same_tables(database_url: str) -> None:
     alembic(database_url, "downgrade", "base")
     assert differences(database_url), "nothing is left of the tables"
