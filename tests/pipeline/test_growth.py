@@ -45,7 +45,7 @@ def filled(databases: Databases) -> Iterator[Services]:
 
 
 def explained(services: Services, work: Work) -> list[str]:
-    """All statements of `work`, each with its plan where no table is read whole that need not be."""
+    """All statements of `work`, each with its plan where no table is read whole needlessly."""
     asked: list[tuple[str, Any]] = []
 
     def remember(*executed: Any) -> None:
