@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from pipeline.criteria import Criteria, ReviewNeed
 from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
 from pipeline.database.operations import is_kept, is_newest, stuck
-from pipeline.database.reading import failure_of
+from pipeline.database.reading import failure_of, is_named
 from pipeline.database.staff_models import ResultSummary, StoredReview
 from pipeline.listed import AudioState, ListedSession, Offered
 from pipeline.status import Stage, Status
@@ -73,7 +73,8 @@ def count(
     now: datetime,
 ) -> int:
     """How many sessions between two ids match, at most `most`."""
-    chosen = _matching(criteria, now).limit(most)
+    # In the order of the list, or Postgres begins with the oldest, of which few may match.
+    chosen = _matching(criteria, now).order_by(S.id.desc()).limit(most)
     if before is not None:
         chosen = chosen.where(S.id < before)
     if after is not None:
@@ -130,7 +131,7 @@ def _conditions(criteria: Criteria, now: datetime) -> Iterator[ColumnElement[boo
     if criteria.words:
         yield _holds_words(criteria.words)
     if criteria.search:
-        yield S.names.contains(criteria.search.lower(), autoescape=True)
+        yield is_named(criteria.search)
     yield from _result_is(criteria)
 
 

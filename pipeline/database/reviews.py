@@ -311,10 +311,7 @@ def _waiting(
     )
     if round_ == FIRST:
         return waiting
-    # By the session, too: its reviews stand in the order of the list.
-    return waiting.join(
-        first, and_(first.session_id == S.id, first.run_id == S.result_run_id)
-    ).where(
+    return waiting.join(first, first.run_id == S.result_run_id).where(
         first.round == FIRST,
         first.state == ReviewState.COMPLETED,
         _sampled(first.run_id, second_percent, seed=_SECOND),

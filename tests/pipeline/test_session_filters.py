@@ -163,6 +163,7 @@ def test_words_are_looked_for_in_transcripts_and_names_in_titles_and_learners(
     assert found(world, search="river") == ["100% sure"]
     assert found(world, search="bRIDG") == ["Bridges"]
     assert found(world, search="%") == ["100% sure"]
+    assert found(world, search="dG") == ["Bridges"], "two letters, too short for the index"
     assert found(world, search="_") == []
     assert found(world, search="'; DROP TABLE sessions; --") == []
 
