@@ -11,8 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from pipeline import consenting
-from pipeline.database import audit, learners, reading
+from pipeline.database import audit, consents, learners, reading
 from pipeline.database.engine import transaction
 from pipeline.errors import NO_SUCH_LEARNER, InvalidInput, NotFound
 from pipeline.report.content import report_of
@@ -22,8 +21,6 @@ from pipeline.services import Services
 from pipeline.session import Page, Profile, SessionDetail, SessionRow
 from pipeline.staff import AuditAction, Role, Staff
 from pipeline.status import Status
-
-EXPORT_BATCH = 200
 
 
 def list_sessions(
@@ -118,7 +115,9 @@ def profile(services: Services, user_id: str) -> Profile:
 def export_learner(
     services: Services, user_id: str, *, staff: Staff | None = None
 ) -> dict[str, Any]:
-    """Everything held on a learner, ready for JSON; the audit tells which of the staff took it.
+    """Everything held on a learner at one moment, ready for JSON.
+
+    The audit tells which of the staff took it.
 
     Raises:
         Forbidden: `staff` may not export.
@@ -126,18 +125,13 @@ def export_learner(
     """
     if staff is not None:
         staff.must_be(Role.COACH)
-    standing = profile(services, user_id)
-    held = consenting.read(services, user_id)
-    exported: list[Any] = []
-    cursor: str | None = None
-    while True:
-        page = list_sessions(services, user_id=user_id, limit=EXPORT_BATCH, cursor=cursor)
-        exported += [session_detail(services, row.id) for row in page.sessions]
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    with transaction(services.engine) as db:
-        # Read in many steps, and written down before any of it is handed over.
+    with transaction(services.engine, of_one_moment=True) as db:
+        standing, held = learners.profile(db, user_id), consents.of(db, user_id)
+        if standing is None or held is None:
+            raise NotFound(NO_SUCH_LEARNER)
+        found = (reading.session_detail(db, id_) for id_ in reading.ids_of(db, user_id))
+        exported = [detail for detail in found if detail is not None]
+        # Written down before any of it is handed over.
         audit.record(db, staff, AuditAction.EXPORT, now=services.now(), learner_id=user_id)
     return {
         "userId": user_id,

@@ -58,10 +58,11 @@ def _limit_waiting(connection: DBAPIConnection, _record: object) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, *, of_one_moment: bool = False) -> Iterator[Session]:
     """A session that commits when the block ends well and rolls back otherwise.
 
-    Objects stay as they were read: no later statement of the block changes them.
+    Objects stay as they were read: no later statement of the block changes them. `of_one_moment`:
+    all statements see what was committed before the first one, and nothing of later.
 
     Raises:
         DatabaseUnavailable: Postgres cannot be reached, or went away.
@@ -71,6 +72,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
             Session(engine, expire_on_commit=False, execution_options=AS_READ) as session,
             session.begin(),
         ):
+            if of_one_moment:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
     except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
         raise DatabaseUnavailable from error

@@ -141,6 +141,11 @@ def page(
     return [_row(row) for row in db.execute(chosen)]
 
 
+def ids_of(db: Session, learner_id: str) -> list[UUID]:
+    """All of a learner's sessions, newest first."""
+    return list(db.scalars(select(S.id).where(S.learner_id == learner_id).order_by(S.id.desc())))
+
+
 def status_counts(db: Session) -> dict[Status, int]:
     """How many sessions stand where; every status has a figure."""
     counted = db.execute(select(S.status, func.count()).group_by(S.status))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, event, text
 
-from pipeline import direct_upload, learner, removal
+from pipeline import consenting, direct_upload, learner, removal, review
+from pipeline.consent import Consents
 from pipeline.database.engine import transaction
 from pipeline.errors import NotFound
 from pipeline.staff import Role, Staff
@@ -31,6 +32,21 @@ def counted_statements(engine: Engine) -> Iterator[list[str]]:
     event.listen(engine, "before_cursor_execute", note)
     yield seen
     event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def once_asked(engine: Engine, of: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do something after the first statement that says this."""
+    waiting = [act]
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if of in statement and waiting:
+            waiting.pop()()
+
+    event.listen(engine, "after_cursor_execute", note)
+    yield
+    event.remove(engine, "after_cursor_execute", note)
+    assert not waiting
 
 
 def announce(world: World, *user_ids: str) -> None:
@@ -181,3 +197,18 @@ def test_the_number_of_statements_is_the_same_for_one_session_and_for_two(world:
 
     assert statements() == of_one
     assert of_one <= 7
+
+
+def test_an_export_is_of_one_moment_whatever_is_written_meanwhile(world: World) -> None:
+    _, deleted = world.complete("ann"), world.complete("ann")
+
+    def meanwhile() -> None:
+        removal.delete_session(world.services, deleted)
+        consenting.write(world.services, "ann", Consents(pattern_tracking=False))
+
+    with once_asked(world.services.engine, "count(*) AS sessions", meanwhile):
+        exported = review.export_learner(world.services, "ann", staff=COACH)
+
+    assert exported["profile"]["sessionsTotal"] == len(exported["sessions"]) == 2
+    assert exported["profile"]["tracking"] is exported["consents"]["patternTracking"] is True
+    assert len(review.export_learner(world.services, "ann")["sessions"]) == 1
