@@ -239,6 +239,12 @@ class SessionDetail:
     """Oldest first."""
 
     @property
+    def withholds_words(self) -> bool:
+        """A run needs words still that the learner does not agree to have stored: none is shown."""
+        is_transcribed = self.row.word_count is not None
+        return is_transcribed and self.transcript is None and not self.row.transcript_removed_at
+
+    @property
     def dropped(self) -> tuple[Dropped, ...]:
         """What the run that is shown left out."""
         shown = (run.dropped for run in self.runs if run.id == self.result_run_id)

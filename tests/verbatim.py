@@ -1,4 +1,4 @@
-"""What stands in a database of the words that were said: nothing, where they were removed."""
+"""What stands somewhere of the words that were said: nothing, where they were removed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ IN_A_ROW = 3
 
 def verbatim(world: World, lines: tuple[str, ...] = LINES) -> set[tuple[str, str]]:
     """Table and column of all that holds three words of the talk in a row, wherever it is."""
-    said = {window for line in lines for window in _windows(line)}
     return {
         (table, column)
         for table, row in _rows(world)
         for column, value in row.items()
-        for told in _texts(value)
-        if said & set(_windows(told))
+        if quotes(value, lines)
     }
+
+
+def quotes(value: Any, lines: tuple[str, ...] = LINES) -> bool:
+    """Whether a JSON value holds three words of the talk in a row."""
+    said = {window for line in lines for window in _windows(line)}
+    return any(said & set(_windows(told)) for told in _texts(value))
 
 
 def _rows(world: World) -> list[tuple[str, dict[str, Any]]]:

@@ -69,7 +69,7 @@ def audio_clock(detail: SessionDetail, *, retention_hours: int) -> str:
         moment = f"{ago(row.audio_deleted_at)} ({exact(row.audio_deleted_at)})"
         why = (
             "as soon as it was transcribed"
-            if detail.transcript or row.transcript_removed_at
+            if row.word_count is not None
             else f"at the latest {retention_hours} h after the failure, as promised to learners"
         )
         return f"Audio deleted {moment}, {why}."
@@ -83,11 +83,15 @@ def audio_clock(detail: SessionDetail, *, retention_hours: int) -> str:
             f"{held} until {exact(until)} at the latest: {retention_hours} h after the failure, so "
             "that it can be run again."
         )
-    if detail.transcript:
+    if row.word_count is not None:
         return f"{held}. It is transcribed: the audio is deleted next."
     return f"{held}. It is deleted once it is transcribed."
 
 
+WITHHELD_WORDS = (
+    "The learner does not agree to the storage of what was said. A run needs the words still: they "
+    "are not shown, and go when it ends."
+)
 REMOVED_WORDS = {
     Removal.CONSENT: "the learner does not agree to their storage",
     Removal.RETENTION: "they were kept as long as they may be",

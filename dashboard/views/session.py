@@ -22,6 +22,7 @@ from dashboard.components.measures import draw_measures
 from dashboard.components.place import in_hand, jump_to, take
 from dashboard.components.run_comparison import draw_comparison
 from dashboard.components.session_header import (
+    WITHHELD_WORDS,
     audio_clock,
     draw_facts,
     draw_stages,
@@ -139,6 +140,8 @@ def _draw_talk_and_feedback(detail: SessionDetail) -> None:
             )
         elif detail.row.transcript_removed_because:
             st.info(plain(removed_text(detail.row)), icon=":material/speaker_notes_off:")
+        elif detail.withholds_words:
+            st.info(WITHHELD_WORDS, icon=":material/speaker_notes_off:")
         else:
             st.caption("There is no transcript yet.")
         draw_place(hand, detail.transcript, detail.insights)

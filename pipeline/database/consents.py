@@ -40,9 +40,9 @@ def held_in(row: Any) -> Held:
 def save(db: Session, learner_id: str, consents: Consents, *, now: datetime) -> Held:
     """Keep what a learner agrees to, and obey it; a learner who is new is made.
 
-    The words of all their finished sessions go by one statement where storage is not agreed to,
-    a session under way loses them when it ends; the profile is derived anew, or deleted. Returns
-    what was held before.
+    The words of all their finished sessions go by one statement where storage is not agreed to. A
+    session under way loses those of earlier results at once, and all when it ends. The profile is
+    derived anew, or deleted. Returns what was held before.
     """
     # Sessions before their learner, as everybody locks them; in one order, so that two who lock
     # many do not wait for each other.
@@ -65,7 +65,15 @@ def save(db: Session, learner_id: str, consents: Consents, *, now: datetime) -> 
             )
         )
     if not consents.transcript_storage:
-        theirs = select(S.id).where(S.learner_id == learner_id, is_finished(), holds_words())
-        words.remove(db, list(db.scalars(theirs)), Removal.CONSENT, now=now)
+        theirs = select(S.id, S.run_id, is_finished().label("is_finished")).where(
+            S.learner_id == learner_id, holds_words()
+        )
+        held = db.execute(theirs).all()
+        finished = [row.id for row in held if row.is_finished]
+        under_way = [row for row in held if not row.is_finished]
+        words.remove(db, finished, Removal.CONSENT, now=now)
+        words.remove_from_results(
+            db, [row.id for row in under_way], spared_runs=[row.run_id for row in under_way]
+        )
     profiles.refresh(db, learner_id)
     return before

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from pipeline.database.base import new_id
-from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript
+from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
 from pipeline.database.staff_models import GoldenCase, StoredVerdict
 
 BATCH = 100
@@ -44,7 +44,7 @@ class JudgedTalk:
 
 
 def run_of(db: Session, insight_id: UUID) -> UUID | None:
-    """The run that found an insight; None: it is gone, or its talk's words are.
+    """The run that found an insight; None: it is gone, or its talk's words are or must go.
 
     It stays until the transaction ends.
 
@@ -53,7 +53,12 @@ def run_of(db: Session, insight_id: UUID) -> UUID | None:
     return db.scalar(
         select(Insight.run_id)
         .join(SpeakingSession, SpeakingSession.id == Insight.session_id)
-        .where(Insight.id == insight_id, SpeakingSession.transcript_removed_at.is_(None))
+        .join(Learner, Learner.id == SpeakingSession.learner_id)
+        .where(
+            Insight.id == insight_id,
+            SpeakingSession.transcript_removed_at.is_(None),
+            Learner.consent_transcript_storage,
+        )
         .with_for_update(read=True, key_share=True, of=SpeakingSession)
     )
 

@@ -52,6 +52,7 @@ SELECT s.id, s.title, s.created_at,
   FROM sessions s
   JOIN insights i ON i.session_id = s.id AND i.run_id = s.result_run_id
   JOIN learners l ON l.id = s.learner_id AND l.consent_pattern_tracking
+                 AND l.consent_transcript_storage
  WHERE s.learner_id = :learner AND i.pattern_key = :pattern AND s.transcript_removed_at IS NULL
  GROUP BY s.id
  ORDER BY s.created_at DESC, s.id DESC

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    and_,
     case,
     exists,
     func,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.criteria import Criteria, ReviewNeed
-from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript
+from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
 from pipeline.database.operations import is_kept, is_newest, stuck
 from pipeline.database.reading import failure_of
 from pipeline.database.staff_models import ResultSummary, StoredReview
@@ -178,7 +179,11 @@ def _is_with(reviewer: str) -> ColumnElement[bool]:
 
 def _holds_words(words: str) -> ColumnElement[bool]:
     held = StoredTranscript.searchable.op("@@")(func.plainto_tsquery("simple", words))
-    return S.id.in_(select(StoredTranscript.session_id).where(held))
+    # Words that a run needs still though their learner does not agree: nobody may ask for them.
+    withheld = select(Learner.id).where(Learner.consent_transcript_storage.is_(False))
+    return and_(
+        S.id.in_(select(StoredTranscript.session_id).where(held)), S.learner_id.not_in(withheld)
+    )
 
 
 def _result_is(criteria: Criteria) -> Iterator[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pipeline.consent import Removal
 from pipeline.database.models import (
     Insight,
+    Learner,
     Run,
     SessionEvent,
     SpeakingSession,
@@ -161,11 +162,17 @@ def session_row(db: Session, session_id: UUID) -> SessionRow | None:
 
 def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
     """One session with all that is shown of it."""
-    found = db.execute(_rows().where(S.id == session_id)).one_or_none()
+    found = db.execute(
+        _rows()
+        .join(Learner, Learner.id == S.learner_id)
+        .add_columns(Learner.consent_transcript_storage.label("agrees"))
+        .where(S.id == session_id)
+    ).one_or_none()
     if found is None:
         return None
     shown = db.get(StoredAnalysis, found.result_run_id) if found.result_run_id else None
-    has_words = found.transcript_removed_at is None
+    # What a run that works still needs is there, and yet not to be shown.
+    has_words = found.transcript_removed_at is None and found.agrees
     return SessionDetail(
         row=_row(found),
         result_run_id=found.result_run_id,
@@ -182,14 +189,15 @@ def session_detail(db: Session, session_id: UUID) -> SessionDetail | None:
         insights=_insights(db, found.result_run_id),
         metrics=_metrics(db, found.result_run_id),
         metrics_note=shown.metrics_note if shown else None,
-        runs=_runs(db, session_id),
+        runs=_runs(db, session_id, agrees=found.agrees),
         events=_events(db, session_id),
     )
 
 
 def run_results(db: Session, session_id: UUID, run_id: UUID) -> RunResults | None:
     """What a run of this session found; None: there is no such run, or it found nothing."""
-    run = next((run for run in _runs(db, session_id) if run.id == run_id), None)
+    runs = _runs(db, session_id, agrees=True)
+    run = next((run for run in runs if run.id == run_id), None)
     if run is None or run.outcome is not Outcome.COMPLETED:
         return None
     analysis = db.get_one(StoredAnalysis, run_id)
@@ -290,7 +298,8 @@ SELECT run_number, stage, sum(extract(epoch FROM next_at - at))::float8 AS secon
 """)
 
 
-def _runs(db: Session, session_id: UUID) -> tuple[RunRecord, ...]:
+def _runs(db: Session, session_id: UUID, *, agrees: bool) -> tuple[RunRecord, ...]:
+    """All runs; of those that have no result, what was dropped is shown only with `agrees`."""
     seconds: dict[int, dict[str, float]] = {}
     for row in db.execute(_STAGE_SECONDS, {"session": session_id}):
         seconds.setdefault(row.run_number, {})[row.stage] = row.seconds
@@ -300,10 +309,15 @@ def _runs(db: Session, session_id: UUID) -> tuple[RunRecord, ...]:
         .where(Run.session_id == session_id)
         .order_by(Run.number)
     )
-    return tuple(_run(run, analysis, seconds.get(run.number, {})) for run, analysis in rows)
+    return tuple(
+        _run(run, analysis, seconds.get(run.number, {}), agrees=agrees) for run, analysis in rows
+    )
 
 
-def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -> RunRecord:
+def _run(
+    run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float], *, agrees: bool
+) -> RunRecord:
+    told = analysis if agrees or run.outcome == Outcome.COMPLETED else None
     return RunRecord(
         id=run.id,
         number=run.number,
@@ -326,7 +340,7 @@ def _run(run: Run, analysis: StoredAnalysis | None, seconds: dict[str, float]) -
         cache_read_tokens=analysis.cache_read_tokens if analysis else None,
         cache_write_tokens=analysis.cache_write_tokens if analysis else None,
         cost_usd=analysis.cost_usd if analysis else None,
-        dropped=from_json(Dropped, analysis.dropped) if analysis else (),
+        dropped=from_json(Dropped, told.dropped) if told else (),
     )
 
 

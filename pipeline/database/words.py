@@ -62,13 +62,7 @@ _DROPPED = _each(
 )
 
 # The lists keep their lengths: shares of suspect segments and of quotes found are counted of them.
-# The search index of a transcript is made of its text, and goes with it.
-_REMOVE = text(f"""
-WITH emptied AS (
-    UPDATE transcripts SET text = '', segments = {_SEGMENTS}
-     WHERE session_id = ANY(:sessions)
- RETURNING session_id
-),
+_RESULTS = f"""
 analysed AS (
     UPDATE analyses a
        SET summary = {_unquoted("summary")}, focus_next = {_unquoted("focus_next")},
@@ -76,6 +70,7 @@ analysed AS (
            findings = {_FINDINGS}, dropped = {_DROPPED}
       FROM runs r
      WHERE r.id = a.run_id AND r.session_id = ANY(:sessions)
+       AND r.id <> ALL(CAST(:spared AS uuid[]))
 ),
 found AS (
     UPDATE insights
@@ -87,11 +82,6 @@ measured AS (
     UPDATE metrics m SET moments = '[]'
       FROM runs r
      WHERE r.id = m.run_id AND r.session_id = ANY(:sessions)
-),
-heard AS (
-    DELETE FROM transcript_parts p
-     USING runs r
-     WHERE r.id = p.run_id AND r.session_id = ANY(:sessions)
 ),
 judged AS (
     UPDATE verdicts SET rewrite = {_unquoted("rewrite")}, note = {_unquoted("note")}
@@ -106,10 +96,25 @@ put_back AS (
 ),
 golden AS (
     DELETE FROM golden_cases WHERE session_id = ANY(:sessions)
-)
+)"""  # noqa: S608 - our own words, nothing of a caller's
+# The search index of a transcript is made of its text, and goes with it.
+_REMOVE = text(f"""
+WITH emptied AS (
+    UPDATE transcripts SET text = '', segments = {_SEGMENTS}
+     WHERE session_id = ANY(:sessions)
+ RETURNING session_id
+),
+heard AS (
+    DELETE FROM transcript_parts p
+     USING runs r
+     WHERE r.id = p.run_id AND r.session_id = ANY(:sessions)
+),
+{_RESULTS}
 UPDATE sessions SET transcript_removed_at = :now, transcript_removed_because = :because
  WHERE id IN (SELECT session_id FROM emptied)
-""")  # noqa: S608 - our own words, nothing of a caller's
+""")  # noqa: S608 - the same
+_REMOVE_FROM_RESULTS = text(f"WITH {_RESULTS} SELECT 1")
+_MARKS: dict[str, object] = {"paired": _PAIRED, "single": _SINGLE, "mark": _MARK}
 
 
 def remove(db: Session, session_ids: Sequence[UUID], because: Removal, *, now: datetime) -> None:
@@ -120,14 +125,18 @@ def remove(db: Session, session_ids: Sequence[UUID], because: Removal, *, now: d
     them anew afterwards.
     """
     if session_ids:
-        db.execute(
-            _REMOVE,
-            {
-                "sessions": list(session_ids),
-                "now": now,
-                "because": because.value,
-                "paired": _PAIRED,
-                "single": _SINGLE,
-                "mark": _MARK,
-            },
-        )
+        told = {"sessions": list(session_ids), "spared": [], "now": now, "because": because.value}
+        db.execute(_REMOVE, {**told, **_MARKS})
+
+
+def remove_from_results(
+    db: Session, session_ids: Sequence[UUID], *, spared_runs: Sequence[UUID]
+) -> None:
+    """Take the words out of all that earlier runs found, as `remove` does.
+
+    The transcript stays for the spared runs, which work with it still, and so does what they have
+    found; once they end, all of it goes.
+    """
+    if session_ids:
+        told = {"sessions": list(session_ids), "spared": list(spared_runs)}
+        db.execute(_REMOVE_FROM_RESULTS, {**told, **_MARKS})

@@ -115,6 +115,7 @@ def report_of(detail: SessionDetail) -> Report:
     """A session as its learner gets it."""
     row, heard = detail.row, detail.transcript
     has_feedback = detail.summary is not None
+    why_wordless = Removal.CONSENT if detail.withholds_words else row.transcript_removed_because
     return Report(
         title=clean(row.title or "Your talk"),
         recorded_at=row.created_at,
@@ -148,9 +149,7 @@ def report_of(detail: SessionDetail) -> Report:
             )
             for segment in (heard.segments if heard else ())
         ),
-        words_note=WORDS_GONE[row.transcript_removed_because]
-        if row.transcript_removed_because
-        else None,
+        words_note=WORDS_GONE[why_wordless] if why_wordless else None,
     )
 
 

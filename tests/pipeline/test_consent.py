@@ -43,7 +43,8 @@ from tests.answers import message
 from tests.pipeline.failed import silent, unread
 from tests.pipeline.judging import ANN, BEN, must_take, say, take
 from tests.rows import statements
-from tests.verbatim import verbatim
+from tests.talks import LINES
+from tests.verbatim import quotes, verbatim
 from tests.world import NOWHERE, World
 
 LEARNER = "learner-1"
@@ -75,6 +76,12 @@ def quoting(world: World) -> None:
     said.update(summary=QUOTING, focusNext=QUOTING, intentLabel="A “work in a small hospital” talk")
     fault["body"]["content"][0]["text"] = json.dumps(said)
     world.analyst.misbehave({**fault, "times": None})
+
+
+def shown_of(world: World, session_id: UUID) -> list[Any]:
+    """All that people and programs are shown of a session."""
+    reports = [review.export_session(world.services, session_id, format_) for format_ in Format]
+    return [*reports, review.export_learner(world.services, LEARNER)]
 
 
 def audited(world: World, action: str) -> list[Any]:
@@ -192,7 +199,7 @@ def test_turning_their_storage_off_takes_the_words_of_all_finished_talks_at_once
 def test_words_are_held_while_a_retry_needs_them_and_not_longer(world: World) -> None:
     agree(world, NO_WORDS)
     again = unread(world, retried=0)
-    assert world.detail(again).transcript is not None
+    assert verbatim(world)
     calls = len(world.whisper.calls())
 
     world.deliver(again, retried=1)
@@ -200,6 +207,24 @@ def test_words_are_held_while_a_retry_needs_them_and_not_longer(world: World) ->
     assert len(world.whisper.calls()) == calls, "it is not paid for twice"
     assert world.detail(again).row.status is Status.COMPLETED
     assert verbatim(world) == set()
+
+
+def test_words_that_a_run_needs_still_are_shown_and_found_only_where_it_is_agreed_to(
+    world: World,
+) -> None:
+    session_id = unread(world, retried=0)
+
+    def is_seen() -> tuple[bool, bool]:
+        found = session_list.page(world.services, Criteria(words=LINES[0])).sessions
+        return quotes(shown_of(world, session_id)), bool(found)
+
+    assert is_seen() == (True, True)
+    agree(world, NO_WORDS)
+    assert is_seen() == (False, False)
+    assert world.detail(session_id).withholds_words
+    assert "as you wished" in shown_of(world, session_id)[0]
+    agree(world, Consents())
+    assert is_seen() == (True, True)
 
 
 def test_words_of_a_run_that_is_given_up_go_with_it(world: World) -> None:
@@ -218,11 +243,20 @@ def test_words_of_a_run_that_is_given_up_go_with_it(world: World) -> None:
 
 
 def test_a_rerun_that_waits_keeps_the_words_that_it_needs_until_it_ends(world: World) -> None:
+    quoting(world)
     session_id = world.complete()
+    insight = world.detail(session_id).insights[0]
+    must_take(world, BEN)
     intake.rerun(world.services, session_id, scope=Scope.ANALYSIS)
     agree(world, NO_WORDS)
-    assert world.detail(session_id).transcript is not None
+    assert {table for table, _ in verbatim(world)} == {"transcripts"}
+    assert not quotes(shown_of(world, session_id))
+    assert learner.evidence(world.services, LEARNER, insight.pattern_key, staff=ADMIN) == ()
+    assert reviewing.item_in_hand(world.services, BEN) is None
+    with pytest.raises(OutOfDate):
+        golden_case.make(world.services, ANN, insight.id)
 
+    world.analyst.behave()
     world.analyst.misbehave({**message("refusal"), "times": 2})
     with pytest.raises(AnalysisRejected):
         world.deliver(session_id)
