@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WHISPER_VENV := .venv-whisper
 UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
@@ -14,10 +15,11 @@ EXTRA ?=
 STORE ?=
 SESSIONS ?= 400
 SOAK ?=
+OPENAI_WHISPER ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-whisper bench-dashboard load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -99,6 +101,18 @@ bench-audio: $(VENV)/.dev ## measure what recordings cost, about 15 minutes: doc
 
 bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in 20,000 words
 	@$(BIN)/python -m benchmarks.quotes
+
+# PyTorch stays out of .venv. 2.13.0 is a build for the processor alone where pip finds one; openai-whisper
+# itself would ask for a compiler for graphics cards.
+$(WHISPER_VENV)/.ready:
+	$(PYTHON) -m venv $(WHISPER_VENV)
+	$(WHISPER_VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(WHISPER_VENV)/bin/pip install --quiet --disable-pip-version-check more-itertools numba numpy tiktoken tqdm
+	$(WHISPER_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps openai-whisper==20250625
+	@touch $@
+
+bench-whisper: $(VENV)/.dev $(if $(OPENAI_WHISPER),$(WHISPER_VENV)/.ready) ## the local Whisper server beside plain faster-whisper, 5 minutes; and openai-whisper: OPENAI_WHISPER=1
+	@$(BIN)/python -m benchmarks.local_speech $(if $(OPENAI_WHISPER),--openai-whisper $(WHISPER_VENV)/bin/python)
 
 bench-dashboard: $(VENV)/.dev ## measure the dashboard on 100,000 sessions, about 15 minutes
 	@$(BIN)/python -m benchmarks.dashboard
