@@ -2,6 +2,7 @@
 
 import gc
 
-# Python looks for garbage after every 700 new objects. Most of those that loading makes stay:
-# looking through them over and over makes an SDK take half as long again (docs/performance.md).
-gc.set_threshold(50_000)
+# Python looks for garbage after every 700 new objects. Nearly all that loading makes stays: looking
+# through it over and over makes an SDK take half as long again (docs/performance.md). `app.py` says
+# what holds once everything is loaded.
+gc.set_threshold(500_000)

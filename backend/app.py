@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -26,6 +27,8 @@ from pipeline.workspace import clear_abandoned
 
 log = logging.getLogger(__name__)
 
+NEW_OBJECTS = 50_000
+"""Once everything is loaded Python looks for garbage after so many."""
 SWITCH_SECONDS = 0.0005
 """A thread that works gives way so soon to one that was answered. By Python's 5 ms a read of eleven
 statements, beside deliveries, waits for up to that long after each."""
@@ -107,9 +110,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @contextmanager
 def _preparing(services: Services) -> Iterator[None]:
     """Prepare for the first delivery while the server answers already."""
-    thread = threading.Thread(target=services.prepare, name="prepare", daemon=True)
+
+    def prepare() -> None:
+        services.prepare()
+        gc.set_threshold(NEW_OBJECTS)
+
+    thread = threading.Thread(target=prepare, name="prepare", daemon=True)
     if services.settings.prepare_at_start:
         thread.start()
+    else:
+        gc.set_threshold(NEW_OBJECTS)
     try:
         yield
     finally:

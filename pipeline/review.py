@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -141,13 +142,25 @@ def export_learner(
                 "changed_at": held.changed_at.isoformat() if held.changed_at else None,
             }
         ),
-        "profile": _camel(_PROFILE.dump_python(standing, mode="json")),
-        "sessions": [_camel(_DETAIL.dump_python(detail, mode="json")) for detail in exported],
+        "profile": _camel(_profile_form().dump_python(standing, mode="json")),
+        "sessions": [_session_as_json(detail) for detail in exported],
     }
 
 
-_PROFILE = TypeAdapter(Profile)
-_DETAIL = TypeAdapter(SessionDetail)
+# Built when first needed: no start of a process waits for them.
+@cache
+def _profile_form() -> TypeAdapter[Profile]:
+    return TypeAdapter(Profile)
+
+
+@cache
+def _session_form() -> TypeAdapter[SessionDetail]:
+    return TypeAdapter(SessionDetail)
+
+
+def _session_as_json(detail: SessionDetail) -> Any:
+    """All its fields, named as the API names them."""
+    return _camel(_session_form().dump_python(detail, mode="json"))
 
 
 class Format(StrEnum):
@@ -194,8 +207,7 @@ def export_session(
             detail={"format": wanted},
         )
     if wanted is Format.JSON:
-        whole = _camel(_DETAIL.dump_python(detail, mode="json"))
-        return json.dumps(whole, indent=2, ensure_ascii=False)
+        return json.dumps(_session_as_json(detail), indent=2, ensure_ascii=False)
     report = report_of(detail)
     return as_html(report) if wanted is Format.HTML else as_markdown(report)
 

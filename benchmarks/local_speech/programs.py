@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -125,8 +124,6 @@ def _asked(command: list[str]) -> Iterator[tuple[int, Callable[[str | None], Any
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # One core, as the server gives to each transcription.
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert process.stdin is not None  # noqa: S101 - pipes were asked for
     assert process.stdout is not None  # noqa: S101 - the same

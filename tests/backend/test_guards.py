@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from backend.app import create_app
+from backend.app import NEW_OBJECTS, create_app
 from backend.paths import is_guarded, path_of
 from pipeline.settings import Settings
-from tests.backend.api import HERE, Api, problem
+from tests.backend.api import HERE, Api, open_api, problem
 from tests.talks import tone
 from tests.world import World, make_settings
 
@@ -232,3 +233,16 @@ def test_a_learner_whose_id_holds_a_slash_or_worse_can_be_read_and_erased(
     assert api.client.get(f"{at}/export").json()["userId"] == user_id
     assert api.client.delete(at).status_code == 200
     assert problem(api.client.get(f"{at}/export")) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_server_that_is_loaded_looks_for_garbage_often_again(
+    world: World, *, ahead: bool
+) -> None:
+    """While it loads it hardly does: the first answer comes sooner."""
+    gc.set_threshold(10 * NEW_OBJECTS)
+
+    for _ in open_api(world.with_settings(prepare_at_start=ahead)):
+        pass
+
+    assert gc.get_threshold()[0] == NEW_OBJECTS
