@@ -182,7 +182,7 @@ class Doors:
             "search, in most": Criteria(search="about my work"),
             "search, two letters of none": Criteria(search="qq"),
         }.items():
-            yield Door(f"list: {name}", partial(_page, criteria))
+            yield Door(f"list: {name}", partial(_page, criteria), _WINDOWS.get(name, 0))
         yield Door(
             "neighbours of a session",
             lambda: lambda services: session_list.neighbours(services, self._of_few, Criteria()),
@@ -245,6 +245,10 @@ class Doors:
             yield Door(f"audit{name}", partial(partial, _audit, wanted))
         for kind in QueueRule:
             yield Door(f"review queue: {kind}", partial(partial, _queue, Rule(kind)))
+
+
+_WINDOWS = {"failed today": 10_000, "since a week": 100_000}
+"""Filters by time, with the size from which on there is as much of it."""
 
 
 def _upload(audio: bytes, services: Services) -> object:

@@ -152,18 +152,20 @@ def _columns_are(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
 
 
 def _review_is(need: ReviewNeed, now: datetime) -> Iterator[ColumnElement[bool]]:
-    # By the session, too: its reviews are found in the order of the list.
-    of_result = and_(StoredReview.session_id == S.id, StoredReview.run_id == S.result_run_id)
-    done = exists().where(of_result, StoredReview.state == ReviewState.COMPLETED)
+    # By the session, too, where few are looked for or hardly any is left out: then they are found
+    # in the order of the list. Otherwise Postgres takes two conditions to hold of next to none.
+    of_result = StoredReview.run_id == S.result_run_id
+    of_session = and_(StoredReview.session_id == S.id, of_result)
+    is_completed = StoredReview.state == ReviewState.COMPLETED
     match need:
         case ReviewNeed.NEEDED:
             yield S.status == Status.COMPLETED
             yield S.transcript_removed_at.is_(None)
-            yield ~done
+            yield ~exists().where(of_session, is_completed)
         case ReviewNeed.IN_HAND:
-            yield exists().where(of_result, _is_in_hand(now))
+            yield exists().where(of_session, _is_in_hand(now))
         case ReviewNeed.DONE:
-            yield done
+            yield exists().where(of_result, is_completed)
 
 
 def _is_in_hand(now: datetime) -> ColumnElement[bool]:

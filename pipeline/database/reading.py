@@ -108,8 +108,9 @@ def _row(row: Row[Any]) -> SessionRow:
 def is_named(search: str) -> ColumnElement[bool]:
     """Whether the title or the learner's id holds this, in any case."""
     if len(search) < INDEXED_LETTERS:
-        # The index would be read whole, which takes longer than reading the names.
-        return func.strpos(S.names, search.lower()) > 0
+        # The index would be read whole, which takes longer than reading the names: so it is none
+        # of the names themselves.
+        return S.names.concat("").contains(search.lower(), autoescape=True)
     return S.names.contains(search.lower(), autoescape=True)
 
 
