@@ -4,12 +4,14 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What `make bench-peers` compares with is nowhere else.
+PEERS := .venv-peers
 UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
 # Hashes of packages look like keys.
-NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
+NO_HASHES := ':!requirements*.txt' ':!benchmarks/peers/requirements.txt' ':!.secrets.baseline'
 EXTRA ?=
 STORE ?=
 SESSIONS ?= 400
@@ -17,7 +19,7 @@ SOAK ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard load screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-dashboard bench-peers load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -103,14 +105,24 @@ bench-quotes: $(VENV)/.dev ## measure how long five quotes take to be located in
 bench-dashboard: $(VENV)/.dev ## measure the dashboard on 100,000 sessions, about 15 minutes
 	@$(BIN)/python -m benchmarks.dashboard
 
+$(PEERS)/.there: requirements-dev.txt benchmarks/peers/requirements.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes --compile-bytecode \
+		-r requirements-dev.txt -r benchmarks/peers/requirements.txt
+	@touch $@
+
+bench-peers: $(PEERS)/.there ## the same five steps on DBOS, Procrastinate and Celery, about 12 minutes
+	@$(PEERS)/bin/python -m benchmarks.peers
+
 load: $(VENV)/.dev ## measure under load, about 8 minutes; 25 for the memory: make load SOAK=1
 	@$(BIN)/python -m benchmarks.load $(if $(SOAK),soak)
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements-dev.txt benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 
 clean: ## delete .venv and the local stack's data
 	@# Where root's folders are closed to others, Postgres keeps its cluster elsewhere.
 	-test -f .data/postgres/cluster.path && rm -rf "$$(cat .data/postgres/cluster.path)"
-	rm -rf $(VENV) .data
+	rm -rf $(VENV) $(PEERS) .data

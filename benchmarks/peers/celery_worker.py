@@ -95,7 +95,7 @@ def _steps() -> Steps:
 def _begin(**_sender: object) -> None:
     """In each process of the pool; it ends with the process."""
     folder = Path(os.environ[FOLDER])
-    _opened.append(Steps.on(Settings(), folder, at_once=1).__enter__())
+    _opened.append(Steps.on(Settings(), folder, at_once=1))
     (folder / f"{READY}-{os.getpid()}").touch()
 
 

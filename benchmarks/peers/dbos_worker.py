@@ -9,6 +9,7 @@ than its limit within a second.
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 
 from dbos import DBOS
 
@@ -24,7 +25,7 @@ POLL_SECONDS = 0.1
 def main() -> None:
     """Work until told to stop."""
     order, settings = ordered(), Settings()
-    with Steps.on(settings, order.folder, at_once=order.at_once) as steps:
+    with closing(Steps.on(settings, order.folder, at_once=order.at_once)) as steps:
 
         def process(told: dict[str, str]) -> None:
             job = Job(**told)

@@ -16,15 +16,17 @@ from uuid import UUID
 from benchmarks.peers.job import Job
 from benchmarks.peers.surroundings import Surroundings
 from benchmarks.peers.worker import READY
-from local.child import PartFailed, answers, start, stop, wait_until
+from local.child import PartFailed, start, stop, wait_until
 from local.ports import free_port, is_taken
 from pipeline.publication import publish
 from pipeline.services import Services
-from tests.backend.live import environment, running_backend
+from tests.backend.live import environment, eventually, running_backend
 from tests.standins import running_qstash
 from tests.world import make_settings
 
 WORKER = "worker"
+PREPARED = "prepared"
+"""What the backend logs once the first delivery would not wait."""
 STOP_SECONDS = 15.0
 
 
@@ -85,9 +87,8 @@ def rostrum(around: Surroundings, at_once: int) -> Iterator[Live]:
 
         def begin_worker() -> int:
             log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
-            found: list[int] = []
             live = opened.enter_context(running_backend(settings, log, port=port))
-            found.append(live.pid)
+            eventually(lambda: any(line["event"] == PREPARED for line in live.lines()))
             return live.pid
 
         yield Live(parts, lambda job: _publish(services, job), begin_worker)
@@ -170,14 +171,24 @@ def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
         yield Live({"Redis": redis_pid}, lambda job: send(app, job), begin_worker)
 
 
-def _redis(opened: ExitStack, folder: Path) -> tuple[str, int]:
-    """A Redis that keeps a log of changes, synced each second; its URL and process id."""
-    program, port, log = shutil.which("redis-server"), free_port(), folder / "redis.log"
+def redis_server() -> str:
+    """Debian's program.
+
+    Raises:
+        PartFailed: it is not there.
+    """
+    program = shutil.which("redis-server")
     if program is None:
         raise PartFailed("redis-server is missing. Run `apt-get install redis-server`.")
+    return program
+
+
+def _redis(opened: ExitStack, folder: Path) -> tuple[str, int]:
+    """A Redis that keeps a log of changes, synced each second; its URL and process id."""
+    port, log = free_port(), folder / "redis.log"
     server = start(
         [
-            *(program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
+            *(redis_server(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
             *("--appendonly", "yes", "--appendfsync", "everysec"),
         ],
         log=log,
@@ -235,3 +246,4 @@ PEERS = (
     Engine("Procrastinate", ("procrastinate",), procrastinate),
     Engine("Celery", ("celery", "kombu", "redis"), celery),
 )
+ENGINES = (OURS, *PEERS)

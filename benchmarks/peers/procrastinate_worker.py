@@ -3,13 +3,15 @@
 As its documentation has it: woken by LISTEN, a heartbeat, and a periodic task (here of each minute)
 that tries again what a worker without a heartbeat held. A job that is tried again begins at its
 first line: so it looks for the transcript before it asks for one, or a session whose recording is
-deleted could never end. Threads for as many jobs as are taken at once: asyncio has six on two cores.
+deleted could never end. There are threads for as many jobs as are taken at once: asyncio has six
+on two cores.
 """
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from procrastinate import App, JobContext, PsycopgConnector
 
@@ -57,7 +59,7 @@ def main() -> None:
     """Work until told to stop."""
     order, settings = ordered(), Settings()
     url = settings.require("DATABASE_URL").replace("+psycopg", "")
-    with Steps.on(settings, order.folder, at_once=order.at_once) as steps:
+    with closing(Steps.on(settings, order.folder, at_once=order.at_once)) as steps:
         app = App(connector=PsycopgConnector(conninfo=url))
         register(app, steps)
         asyncio.run(work(app, order))

@@ -10,8 +10,6 @@ repeated: a recording that is not where `fetch` left it is fetched again.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +44,7 @@ class Steps:
     """Recordings under work."""
 
     @classmethod
-    @contextmanager
-    def on(cls, settings: Settings, folder: Path, *, at_once: int) -> Iterator[Steps]:
+    def on(cls, settings: Settings, folder: Path, *, at_once: int) -> Steps:
         """Steps on these servers, with all that takes time to load loaded."""
         services = Services(settings)
         url = settings.require("DATABASE_URL").replace("+psycopg", "")
@@ -57,12 +54,16 @@ class Steps:
             max_size=at_once,
             connection_class=rows.Rows,
             kwargs={"autocommit": True, "row_factory": dict_row},
+            open=True,
         )
-        with pool:
-            _ = services.storage, services.transcriber, services.analyst
-            audio.get_ready()
-            yield cls(services, pool, folder)
-        services.close()
+        _ = services.storage, services.transcriber, services.analyst
+        audio.get_ready()
+        return cls(services, pool, folder)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.pool.close()
+        self.services.close()
 
     def fetch(self, job: Job) -> None:
         """Bring the recording here."""

@@ -1,4 +1,4 @@
-"""What every engine meets: Postgres that counts, storage, the vendors' stand-ins, waiting sessions."""
+"""What every engine meets: a Postgres that counts, storage, vendors, and sessions that wait."""
 
 from __future__ import annotations
 
