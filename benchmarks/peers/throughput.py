@@ -10,9 +10,10 @@ from benchmarks.peers.engines import Engine
 from benchmarks.peers.job import Job
 from benchmarks.peers.surroundings import QUEUE_DATABASE, Counts, Surroundings
 
-SESSIONS = {1: 12, 8: 40, 32: 64}
+SESSIONS = {1: 10, 8: 32, 32: 48}
 """In a window, by how many are worked on at once."""
-WARM = 4
+WARM = {1: 3, 8: 12, 32: 32}
+"""Sessions before the window: each thread, process and connection has been used."""
 PATIENCE_SECONDS = 120.0
 SETTLE_SECONDS = 0.5
 """After the last session is completed, the engine notes that; and its messages are answered."""
@@ -53,7 +54,7 @@ def measure(around: Surroundings, engine: Engine, *, at_once: int, sessions: int
     with engine.running(around, at_once) as live:
         live.start()
         name = f"{engine.name}-{at_once}-{time.monotonic_ns()}"
-        warm = around.waiting(max(WARM, at_once), prefix=f"warm-{name}-")
+        warm = around.waiting(WARM.get(at_once, at_once), prefix=f"warm-{name}-")
         for job in warm:
             live.submit(job)
         around.wait(len(warm), prefix=f"warm-{name}-", seconds=PATIENCE_SECONDS)
