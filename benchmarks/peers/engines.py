@@ -146,7 +146,7 @@ def _ignored(_result: object) -> None:
 @contextmanager
 def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
     """A chain of Celery, with Redis."""
-    from benchmarks.peers.celery_worker import FOLDER, REDIS_URL, make_app, send
+    from benchmarks.peers.celery_worker import AT_ONCE, FOLDER, REDIS_URL, make_app, send
 
     with ExitStack() as opened:
         folder = _folder(opened, around)
@@ -161,11 +161,10 @@ def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
                 around,
                 [
                     *(sys.executable, "-m", "celery", "--app", "benchmarks.peers.celery_app"),
-                    *("worker", f"--concurrency={at_once}", "--loglevel=WARNING"),
+                    *("worker", f"--concurrency={at_once}", "--pool=threads", "--loglevel=WARNING"),
                 ],
                 folder=work,
-                readies=at_once + 1,
-                more={REDIS_URL: redis_url, FOLDER: str(work)},
+                more={REDIS_URL: redis_url, FOLDER: str(work), AT_ONCE: str(at_once)},
             )
 
         yield Live({"Redis": redis_pid}, lambda job: send(app, job), begin_worker)
@@ -217,7 +216,6 @@ def _started(
     command: list[str],
     *,
     folder: Path,
-    readies: int = 1,
     more: Mapping[str, str] | None = None,
 ) -> int:
     log = folder.with_suffix(".log")
@@ -225,7 +223,7 @@ def _started(
     worker = start(command, log=log, env=env)
     opened.callback(stop, worker, grace_seconds=STOP_SECONDS)
     wait_until(
-        lambda: len(list(folder.glob(f"{READY}*"))) >= readies,
+        (folder / READY).exists,
         worker,
         name="The worker",
         log=log,
