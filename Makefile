@@ -5,12 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHISPER_VENV := .venv-whisper
+# What `make bench-peers` compares with is nowhere else.
+PEERS := .venv-peers
 UV_VERSION := 0.13.9
 AUDIO ?=
 SEED ?= 1
 PROMPTS ?=
 # Hashes of packages look like keys.
-NO_HASHES := ':!requirements*.txt' ':!.secrets.baseline'
+NO_HASHES := ':!requirements*.txt' ':!benchmarks/peers/requirements.txt' ':!.secrets.baseline'
 EXTRA ?=
 STORE ?=
 SESSIONS ?= 400
@@ -20,7 +22,7 @@ OPENAI_WHISPER ?=
 # Tests mostly wait: three processes keep two cores busy. Each has servers of its own.
 SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
-.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-whisper bench-dashboard bench-growth bench-scaling load screenshots clean
+.PHONY: help setup setup-dev run demo seed unseed test test-long chaos check eval lint known-secrets types lock memory bench bench-overhead bench-guard bench-cold bench-audio bench-speech bench-quotes bench-whisper bench-dashboard bench-peers bench-growth bench-scaling load screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -124,14 +126,24 @@ bench-growth: $(VENV)/.dev ## measure what grows from 1,000 to 1,000,000 session
 bench-scaling: $(VENV)/.dev ## measure 1 to 64 deliveries at once; a long queue: make bench-scaling DRAIN=10000
 	@$(BIN)/python -m benchmarks.scaling $(if $(DRAIN),--drain $(DRAIN))
 
+$(PEERS)/.there: requirements-dev.txt benchmarks/peers/requirements.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes --compile-bytecode \
+		-r requirements-dev.txt -r benchmarks/peers/requirements.txt
+	@touch $@
+
+bench-peers: $(PEERS)/.there ## the same five steps on DBOS, Procrastinate and Celery, about 12 minutes
+	@$(PEERS)/bin/python -m benchmarks.peers
+
 load: $(VENV)/.dev ## measure under load, about 8 minutes; 25 for the memory: make load SOAK=1
 	@$(BIN)/python -m benchmarks.load $(if $(SOAK),soak)
 
 lock: $(BIN)/uv ## resolve requirements*.in anew
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 -c requirements-dev.txt benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 
 clean: ## delete .venv and the local stack's data
 	@# Where root's folders are closed to others, Postgres keeps its cluster elsewhere.
 	-test -f .data/postgres/cluster.path && rm -rf "$$(cat .data/postgres/cluster.path)"
-	rm -rf $(VENV) .data
+	rm -rf $(VENV) $(PEERS) .data

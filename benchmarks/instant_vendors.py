@@ -2,7 +2,8 @@
 
 `python -m benchmarks.instant_vendors --port 9102`. It reads each request to its end and checks
 nothing: `local/` has the stand-ins that refuse. The talk is eleven lines of `tests/talks.py`, the
-analysis `tests/answers/valid.json`, whose quotes all stand in it.
+analysis `tests/answers/valid.json`, whose quotes all stand in it. `GET /calls` says how often each
+was asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from starlette.routing import Route
 
 from tests.talks import LINES, verbose_json
 
+TRANSCRIPTIONS, MESSAGES = "/v1/audio/transcriptions", "/v1/messages"
 HEARD = (LINES * 2)[:11]
 """88 seconds, as long as the sample talk."""
 VALID = Path(__file__).parent.parent / "tests" / "answers" / "valid.json"
@@ -28,11 +31,13 @@ VALID = Path(__file__).parent.parent / "tests" / "answers" / "valid.json"
 
 def application(*, seconds: float = 0.0) -> Starlette:
     """Both vendors; each takes `seconds` to answer."""
+    asked = Counter[str]()
 
     def answering(answer: dict[str, Any]) -> Any:
         body = json.dumps(answer).encode()
 
         async def answered(request: Request) -> Response:
+            asked[request.url.path] += 1
             async for _piece in request.stream():
                 continue
             if seconds:
@@ -44,11 +49,15 @@ def application(*, seconds: float = 0.0) -> Starlette:
     async def healthz(_request: Request) -> JSONResponse:
         return JSONResponse({"ok": True})
 
+    async def calls(_request: Request) -> JSONResponse:
+        return JSONResponse({path: asked[path] for path in (TRANSCRIPTIONS, MESSAGES)})
+
     return Starlette(
         routes=[
-            Route("/v1/audio/transcriptions", answering(verbose_json(HEARD)), methods=["POST"]),
-            Route("/v1/messages", answering(json.loads(VALID.read_text())), methods=["POST"]),
+            Route(TRANSCRIPTIONS, answering(verbose_json(HEARD)), methods=["POST"]),
+            Route(MESSAGES, answering(json.loads(VALID.read_text())), methods=["POST"]),
             Route("/healthz", healthz),
+            Route("/calls", calls),
         ]
     )
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import psutil
 
 BACKEND, DECODERS, DASHBOARD = "backend", "decoders", "dashboard"
-"""The children of a backend (of any whose name begins so) decode recordings; they count apart."""
+"""Recordings are decoded in children of whoever works; they are counted apart."""
+DECODING = "pipeline.decoding.fork_server"
+"""In the command line of each decoding child, and of what it is forked from."""
 OTHERS = "all else on this machine"
 
 
@@ -59,31 +61,33 @@ class Watching:
 
     def _spent(self) -> dict[str, float]:
         spent: dict[str, float] = {}
+        decoding = 0.0
         for name, process in self._parts.items():
-            own, below = _seconds_of(process)
-            if name.startswith(BACKEND):
-                spent[name] = own
-                spent[DECODERS] = spent.get(DECODERS, 0.0) + below
-            elif process.pid == os.getpid():
+            if process.pid == os.getpid():
                 # All the others are its children.
-                spent[name] = own
-            else:
-                spent[name] = own + below
-        return spent
+                own = process.cpu_times()
+                spent[name] = own.user + own.system
+                continue
+            spent[name], decoders = _seconds_of(process)
+            decoding += decoders
+        return {**spent, DECODERS: decoding}
 
 
 def _seconds_of(process: psutil.Process) -> tuple[float, float]:
-    """Processor time of a process, and of its children, those that ended included."""
-    own = process.cpu_times()
-    below = own.children_user + own.children_system
-    for child in process.children(recursive=True):
+    """Processor time of a process and those below it, those that ended included; decoders apart."""
+    working = decoding = 0.0
+    for each in (process, *process.children(recursive=True)):
         try:
-            spent = child.cpu_times()
+            times, command = each.cpu_times(), each.cmdline()
         except psutil.NoSuchProcess:
             # It ended just now: its parent has its time.
             continue
-        below += spent.user + spent.system + spent.children_user + spent.children_system
-    return own.user + own.system, below
+        spent = times.user + times.system + times.children_user + times.children_system
+        if DECODING in command:
+            decoding += spent
+        else:
+            working += spent
+    return working, decoding
 
 
 def _machine() -> tuple[float, float]:

@@ -20,7 +20,7 @@ on one key that code counted are one count, hence max() there and sum() of claim
 # Rates are looked at for the last 8 sessions only, so the cost grows with what was found, not
 # with patterns times sessions. One statement, since the profile must never be seen half-derived:
 # the DELETE and the INSERT touch different keys.
-_DERIVE = text(f"""
+DERIVE = text(f"""
 WITH standing AS MATERIALIZED (
     SELECT s.created_at, s.result_run_id AS run_id, t.word_count,
            row_number() OVER (ORDER BY s.created_at DESC, s.id DESC) AS recency
@@ -114,6 +114,6 @@ def refresh(db: Session, learner_id: str) -> None:
         select(Learner.consent_pattern_tracking).where(Learner.id == learner_id).with_for_update()
     )
     if agrees:
-        db.execute(_DERIVE, {"learner": learner_id})
+        db.execute(DERIVE, {"learner": learner_id})
     else:
         db.execute(delete(PatternProfile).where(PatternProfile.learner_id == learner_id))
