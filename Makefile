@@ -132,7 +132,7 @@ $(PEERS)/.there: requirements-dev.txt benchmarks/peers/requirements.txt | $(BIN)
 		-r requirements-dev.txt -r benchmarks/peers/requirements.txt
 	@touch $@
 
-bench-peers: $(PEERS)/.there ## the same five steps on DBOS, Procrastinate and Celery, about 12 minutes
+bench-peers: $(PEERS)/.there ## the same five steps on DBOS, Procrastinate and Celery, about 14 minutes
 	@$(PEERS)/bin/python -m benchmarks.peers
 
 load: $(VENV)/.dev ## measure under load, about 8 minutes; 25 for the memory: make load SOAK=1

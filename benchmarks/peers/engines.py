@@ -39,6 +39,8 @@ class Live:
     submit: Callable[[Job], None]
     begin_worker: Callable[[], int]
     """Starts the worker and waits until it takes jobs; its process id."""
+    redis_commands: Callable[[], int] = lambda: 0
+    """How many there were so far."""
 
     def start(self) -> None:
         """Have jobs worked on."""
@@ -146,6 +148,8 @@ def _ignored(_result: object) -> None:
 @contextmanager
 def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
     """A chain of Celery, with Redis."""
+    from redis import Redis
+
     from benchmarks.peers.celery_worker import AT_ONCE, FOLDER, REDIS_URL, make_app, send
 
     with ExitStack() as opened:
@@ -153,6 +157,8 @@ def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
         redis_url, redis_pid = _redis(opened, folder)
         app = make_app(redis_url)
         opened.callback(app.close)
+        asked = Redis.from_url(redis_url)
+        opened.callback(asked.close)
 
         def begin_worker() -> int:
             work = _folder(opened, around)
@@ -167,7 +173,12 @@ def celery(around: Surroundings, at_once: int) -> Iterator[Live]:
                 more={REDIS_URL: redis_url, FOLDER: str(work), AT_ONCE: str(at_once)},
             )
 
-        yield Live({"Redis": redis_pid}, lambda job: send(app, job), begin_worker)
+        yield Live(
+            {"Redis": redis_pid},
+            lambda job: send(app, job),
+            begin_worker,
+            lambda: int(asked.info("stats")["total_commands_processed"]),
+        )
 
 
 def redis_server() -> str:

@@ -22,9 +22,7 @@ def show(windows: Windows) -> None:
     """All figures of all windows, and ours to each peer's inside each round."""
     at_once = [f"{number} at once" for number in windows]
     _table("Sessions a minute", at_once, windows, _pace)
-    _ratios(
-        "Ours to theirs: sessions a minute", at_once, windows, lambda one: one.sessions_a_minute
-    )
+    _ratios("Ours to theirs: sessions a minute", at_once, windows, _pace)
     _table("Processor, ms for each session, decoding included", at_once, windows, _whole)
     _table("The same without decoding", at_once, windows, _machinery)
     _ratios("Ours to theirs: processor", at_once, windows, _whole)
@@ -41,6 +39,7 @@ def show(windows: Windows) -> None:
             )
     _table("Statements of a session", at_once, windows, lambda one: one.statements)
     _table("Of them the local queue's", at_once, windows, lambda one: one.of_them_queue)
+    _table("Commands of Redis", at_once, windows, lambda one: one.redis_commands)
     _table("WAL of a session, kB", at_once, windows, lambda one: one.wal_bytes / 1000)
     others = [one.others for by in windows.values() for each in by.values() for one in each]
     say(f"\nAll else on this machine took {100 * median(others):.0f} % (at most {_most(others)}).")

@@ -32,8 +32,9 @@ class Window:
     """For each session, without BEGIN, COMMIT and pings."""
     of_them_queue: float
     """Those of the local queue."""
+    redis_commands: float
     wal_bytes: float
-    """For each session."""
+    """Both for each session."""
     others: float
     """Share of the machine that went to anything else."""
     errors: tuple[str, ...]
@@ -60,7 +61,7 @@ def measure(around: Surroundings, engine: Engine, *, at_once: int, sessions: int
         around.wait(len(warm), prefix=f"warm-{name}-", seconds=PATIENCE_SECONDS)
         jobs = around.waiting(sessions, prefix=f"{name}-")
         time.sleep(SETTLE_SECONDS)
-        before, calls = around.counts(), around.vendor_calls()
+        before, calls, commands = around.counts(), around.vendor_calls(), live.redis_commands()
         watching = Watching({**around.pids, **live.parts})
         begun_at, spent = time.perf_counter(), time.process_time()
         for job in jobs:
@@ -70,7 +71,7 @@ def measure(around: Surroundings, engine: Engine, *, at_once: int, sessions: int
         seconds = time.perf_counter() - begun_at
         time.sleep(SETTLE_SECONDS)
         usage, after = watching.end(), around.counts()
-        calls = around.vendor_calls() - calls
+        calls, commands = around.vendor_calls() - calls, live.redis_commands() - commands
     taken = dict(usage.processor_seconds)
     others = max(0.0, taken.pop(OTHERS) - spent)
     taken = {part: each for part, each in taken.items() if part not in SAME_FOR_ALL}
@@ -80,6 +81,7 @@ def measure(around: Surroundings, engine: Engine, *, at_once: int, sessions: int
         processor={part: 1000 * each / sessions for part, each in taken.items()},
         statements=_statements(before, after) / sessions,
         of_them_queue=_statements(before, after, QUEUE_DATABASE) / sessions,
+        redis_commands=commands / sessions,
         wal_bytes=(after.wal_bytes - before.wal_bytes) / sessions,
         others=others / usage.machine_seconds,
         errors=_errors(calls, jobs),
