@@ -148,7 +148,7 @@ def main() -> int:
             figures[clip.name] = told(clip, taken, plain.name)
     keep("local_speech", taken_with, figures)
     found = [figures[clip.name][ours.name] for clip in (talk, long)]
-    holds = all(median(one["to_plain"]) <= GOAL and one["words_as_plain"] for one in found)
+    holds = all(median(one["to_plain"]) <= GOAL and one["same_words_as_plain"] for one in found)
     say(
         f"Goal: at most {GOAL} times the library's own time, the same words: "
         f"{'holds' if holds else 'missed'}"
