@@ -16,10 +16,9 @@ from sqlalchemy import ColumnElement, func, select
 
 from benchmarks.instant_vendors import HEARD
 from benchmarks.load.usage import DASHBOARD
+from benchmarks.stores import running_stores
 from local.child import Started
-from local.objects import running_objects
 from local.ports import free_port
-from local.postgres import running_postgres
 from pipeline import removal
 from pipeline.database.engine import transaction
 from pipeline.database.models import Run, SpeakingSession
@@ -29,9 +28,7 @@ from pipeline.status import Status
 from seeding.fill import fill
 from tests.backend.live import Live, environment, running_backend
 from tests.dashboard.live import running_dashboard
-from tests.databases import migrate
-from tests.folders import open_folder
-from tests.standins import MODELS, StandIn, running, running_qstash
+from tests.standins import MODELS, StandIn, running
 from tests.talks import verbose_json
 from tests.world import make_settings, settings_on
 
@@ -99,27 +96,18 @@ def surroundings(*, sessions: int) -> Iterator[Surroundings]:
     """Start all of it on a database of so many made-up sessions."""
     with ExitStack() as opened:
         enter = opened.enter_context
-        folder = enter(open_folder())
-        pids: dict[str, int] = {}
-
-        def known_as(name: str) -> Started:
-            return lambda process, _log: pids.__setitem__(name, process.pid)
-
-        cluster = folder / "postgres"
-        cluster.mkdir()
-        cluster.chmod(0o711)
-        url = enter(running_postgres(cluster, started=known_as("Postgres")))
-        migrate(url)
-        objects = enter(running_objects(folder / "objects", started=known_as("object store")))
-        queue = f"{url.rpartition('/')[0]}/postgres"
-        qstash = enter(running_qstash(queue, folder / "qstash.log", started=known_as("queue")))
-        whisper = enter(_vendor("local.whisper", folder, started=known_as("Whisper stand-in")))
-        analyst = enter(_vendor("local.analyst", folder, started=known_as("Claude stand-in")))
+        stores = enter(running_stores())
+        folder, pids = stores.folder, stores.pids
+        whisper = enter(_vendor("local.whisper", folder, started=pids.named("Whisper stand-in")))
+        analyst = enter(_vendor("local.analyst", folder, started=pids.named("Claude stand-in")))
         usual = settings_on(
-            database_url=url, objects=objects, whisper_url=whisper.url, analyst_url=analyst.url
+            database_url=stores.database_url,
+            objects=stores.objects,
+            whisper_url=whisper.url,
+            analyst_url=analyst.url,
         )
         changed: dict[str, Any] = {
-            "qstash_url": qstash.url,
+            "qstash_url": stores.qstash_url,
             "app_url": f"http://127.0.0.1:{free_port()}",
             "api_token": TOKEN,
         }
@@ -131,8 +119,10 @@ def surroundings(*, sessions: int) -> Iterator[Surroundings]:
             _remove_unfinished(services)
         _schedule_sweeps(settings)
         dashboard = enter(running_dashboard(settings, folder / "dashboard.log"))
-        pids[DASHBOARD] = dashboard.pid
-        made = Surroundings(settings, services, whisper, analyst, dashboard.url, folder, pids)
+        pids.by_part[DASHBOARD] = dashboard.pid
+        made = Surroundings(
+            settings, services, whisper, analyst, dashboard.url, folder, pids.by_part
+        )
         made.reset_vendors()
         yield made
 

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.load.usage import BACKEND
-from local.child import Started
-from local.objects import running_objects
+from benchmarks.stores import running_stores
 from local.ports import free_port
-from local.postgres import running_postgres
 from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.backend.live import Live, running_backend
-from tests.databases import migrate
-from tests.folders import open_folder
-from tests.standins import running, running_qstash
+from tests.standins import running
 from tests.world import make_settings, settings_on
 
 VENDOR_SECONDS = 0.3
@@ -68,35 +64,25 @@ def parts(*, vendor_seconds: float, at_once: int = 8) -> Iterator[Parts]:
     """Start them; the queue lets `at_once` deliveries through."""
     with ExitStack() as opened:
         enter = opened.enter_context
-        folder = enter(open_folder())
-        pids: dict[str, int] = {}
-
-        def known_as(name: str) -> Started:
-            return lambda process, _log: pids.__setitem__(name, process.pid)
-
-        cluster = folder / "postgres"
-        cluster.mkdir()
-        cluster.chmod(0o711)
-        url = enter(running_postgres(cluster, started=known_as("Postgres")))
-        migrate(url)
-        objects = enter(running_objects(folder / "objects", started=known_as("object store")))
-        queue = f"{url.rpartition('/')[0]}/postgres"
-        qstash = enter(running_qstash(queue, folder / "qstash.log", started=known_as("queue")))
+        stores = enter(running_stores())
         vendors = enter(
             running(
                 "benchmarks.instant_vendors",
                 f"--seconds={vendor_seconds}",
-                log=folder / "vendors.log",
-                started=known_as("vendors"),
+                log=stores.folder / "vendors.log",
+                started=stores.pids.named("vendors"),
             )
         )
         usual = settings_on(
-            database_url=url, objects=objects, whisper_url=vendors.url, analyst_url=vendors.url
+            database_url=stores.database_url,
+            objects=stores.objects,
+            whisper_url=vendors.url,
+            analyst_url=vendors.url,
         )
         settings = make_settings(
             **usual.model_dump()
             | {
-                "qstash_url": qstash.url,
+                "qstash_url": stores.qstash_url,
                 "app_url": f"http://127.0.0.1:{free_port()}",
                 "pipeline_parallelism": at_once,
                 "prepare_at_start": True,
@@ -104,4 +90,4 @@ def parts(*, vendor_seconds: float, at_once: int = 8) -> Iterator[Parts]:
         )
         services = Services(settings)
         opened.callback(services.close)
-        yield Parts(settings, services, folder, pids)
+        yield Parts(settings, services, stores.folder, stores.pids.by_part)

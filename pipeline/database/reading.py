@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, and_, case, column, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    column,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from pipeline.consent import Removal
 from pipeline.database.models import (
@@ -43,6 +55,7 @@ from pipeline.speech.transcript import Segment, Silence
 from pipeline.status import Outcome, Scope, Stage, Status, Trigger
 
 S = SpeakingSession
+T = TypeVar("T")
 
 
 def _rows() -> Select[Any]:
@@ -55,23 +68,27 @@ def _rows() -> Select[Any]:
             .scalar_subquery()
         )
 
-    words = (
-        select(StoredTranscript.word_count)
+    return select(
+        *S.__table__.columns,
+        Run.attempts,
+        Run.queued_at,
+        _of_newest(StoredTranscript.word_count).label("word_count"),
+        severity("high").label("high"),
+        severity("medium").label("medium"),
+        severity("low").label("low"),
+    ).outerjoin(Run, Run.id == S.run_id)
+
+
+def _of_newest(column: InstrumentedAttribute[T]) -> ScalarSelect[T]:
+    """A column of a session's newest transcript."""
+    return (
+        select(column)
         .where(StoredTranscript.session_id == S.id)
         .order_by(StoredTranscript.id.desc())
         .limit(1)
         .correlate(S)
         .scalar_subquery()
     )
-    return select(
-        *S.__table__.columns,
-        Run.attempts,
-        Run.queued_at,
-        words.label("word_count"),
-        severity("high").label("high"),
-        severity("medium").label("medium"),
-        severity("low").label("low"),
-    ).outerjoin(Run, Run.id == S.run_id)
 
 
 def _row(row: Row[Any]) -> SessionRow:
@@ -199,16 +216,10 @@ def _with_result() -> Select[Any]:
     removed, and where a run that works still needs what its learner does not agree to have stored.
     """
     result = aliased(Run)
-    newest = (
-        select(StoredTranscript.id)
-        .where(StoredTranscript.session_id == S.id)
-        .order_by(StoredTranscript.id.desc())
-        .limit(1)
-        .correlate(S)
-        .scalar_subquery()
-    )
     agrees = Learner.consent_transcript_storage
-    heard = case((S.result_run_id.is_(None), newest), else_=result.transcript_id)
+    heard = case(
+        (S.result_run_id.is_(None), _of_newest(StoredTranscript.id)), else_=result.transcript_id
+    )
     is_shown = and_(StoredTranscript.id == heard, S.transcript_removed_at.is_(None), agrees)
     return (
         _rows()
