@@ -28,7 +28,8 @@ from pipeline.workspace import clear_abandoned
 log = logging.getLogger(__name__)
 
 NEW_OBJECTS = 50_000
-"""Once everything is loaded Python looks for garbage after so many."""
+"""Once the application is loaded Python looks for garbage after so many: by its own 700 an SDK
+would take half as long again to load."""
 SWITCH_SECONDS = 0.0005
 """A thread that works gives way so soon to one that was answered. By Python's 5 ms a read of eleven
 statements, beside deliveries, waits for up to that long after each."""
@@ -112,8 +113,10 @@ def _preparing(services: Services) -> Iterator[None]:
     """Prepare for the first delivery while the server answers already."""
 
     def prepare() -> None:
-        services.prepare()
+        # What is loaded so far stays: no later look goes through it.
+        gc.freeze()
         gc.set_threshold(NEW_OBJECTS)
+        services.prepare()
 
     thread = threading.Thread(target=prepare, name="prepare", daemon=True)
     if services.settings.prepare_at_start:

@@ -12,14 +12,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components.measures import moment_text
 from dashboard.session_actions import ALREADY, AUDIO_GONE
 from dashboard.session_keys import KEYS
-from pipeline import consenting, intake, removal, review
-from pipeline.consent import Consents
+from pipeline import intake, removal, review
 from pipeline.errors import NoSpeech, TranscriptionUnavailable
 from pipeline.session import SessionDetail
 from pipeline.status import Scope
 from tests.answers import message
 from tests.dashboard.screen import APP, PATIENCE_SECONDS, Open, account, point_at, words
-from tests.pipeline.failed import unread
 from tests.talks import LINES, tone, verbose_json
 from tests.world import NOWHERE, World
 
@@ -194,20 +192,6 @@ def test_hostile_words_are_shown_as_words(world: World, screen: Open) -> None:
     assert "\\<script\\>" in raw
     for live in ("<script>", ":red[danger]", "](http", "$x$", "**bold**"):
         assert live not in raw
-
-
-def test_words_that_must_not_stay_are_not_shown_while_a_run_needs_them(
-    world: World, screen: Open
-) -> None:
-    session_id = unread(world, retried=0)
-    agreed = Consents(transcript_storage=False)
-    consenting.write(world.services, "learner-1", agreed)
-
-    page = opened(screen, session_id)
-
-    assert "they are not shown, and go when it ends" in [info.value for info in page.info][-1]
-    assert LINES[0] not in words(page)
-    assert "as soon as it was transcribed" in words(page)
 
 
 def test_a_session_that_waits_shows_that_it_waits(world: World, screen: Open) -> None:

@@ -353,22 +353,6 @@ def test_only_admins_change_consents_and_the_audit_names_what_changed(world: Wor
     ]
 
 
-def test_words_go_when_their_time_is_up(world: World) -> None:
-    kept = world.with_settings(transcript_retention_days=30)
-    session_id, failed = kept.complete(), unread(kept)
-    kept.clock.move(days=29)
-    assert sweep(kept.services).words_removed == 0
-    kept.clock.move(days=2)
-    fresh = kept.complete("bob")
-
-    assert sweep(kept.services).words_removed == 2
-    assert sweep(kept.services).words_removed == 0
-    for old in (session_id, failed):
-        assert world.detail(old).row.transcript_removed_because is Removal.RETENTION
-    assert world.detail(fresh).transcript is not None
-    assert sweep(world.services).words_removed == 0, "without the setting they stay"
-
-
 def test_words_that_another_release_left_are_the_sweepers(world: World) -> None:
     session_id = world.complete()
     with transaction(world.services.engine) as db:
@@ -376,21 +360,6 @@ def test_words_that_another_release_left_are_the_sweepers(world: World) -> None:
 
     assert sweep(world.services).words_removed == 1
     assert world.detail(session_id).row.transcript_removed_because is Removal.CONSENT
-
-
-def test_finished_sessions_go_when_their_time_is_up(world: World) -> None:
-    kept = world.with_settings(session_retention_days=90)
-    finished: list[UUID] = [kept.complete(), silent(kept)]
-    waiting = kept.upload()
-    kept.clock.move(days=91)
-
-    report = sweep(kept.services)
-
-    assert (report.sessions_deleted, sweep(kept.services).sessions_deleted) == (2, 0)
-    left = [row.id for row in review.list_sessions(world.services).sessions]
-    assert left == [waiting]
-    assert not any(world.is_stored(session_id) for session_id in finished)
-    assert review.profile(world.services, LEARNER).patterns == ()
 
 
 @pytest.mark.parametrize("staff", [None, ADMIN])
