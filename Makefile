@@ -79,7 +79,7 @@ known-secrets: $(VENV)/.dev ## write down anew what looks like a secret and is n
 types: $(VENV)/.dev ## mypy, strictly
 	$(BIN)/mypy
 
-bench: bench-overhead bench-cold ## measure what the pipeline costs beyond its vendors: docs/performance.md
+bench: bench-overhead bench-cold bench-whisper bench-scaling bench-peers bench-growth ## measure all of docs/performance.md that concerns speed, about 50 minutes; past missed goals: make -k bench
 
 bench-overhead: $(VENV)/.dev ## one session against a bare script that makes the same calls
 	@$(BIN)/python -m benchmarks.overhead

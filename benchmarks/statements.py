@@ -1,8 +1,7 @@
 """What a page asks of Postgres, read from the server's own log: how often, and how long it took.
 
-The server logs each statement with its time (`log_min_duration_statement`); pg_stat_statements
-does not come with the wheel, and counting in the dashboard's process would not see the server's
-share.
+The server logs each statement with its time (`log_min_duration_statement`): pg_stat_statements has
+sums only, and counting in the dashboard's process would not see the server's share.
 """
 
 from __future__ import annotations
