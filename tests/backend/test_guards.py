@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from backend.app import NEW_OBJECTS, create_app
 from backend.paths import is_guarded, path_of
 from pipeline.settings import Settings
-from tests.backend.api import HERE, Api, open_api, problem
+from tests.backend.api import HERE, Api, problem
 from tests.talks import tone
 from tests.world import World, make_settings
 
@@ -242,7 +242,7 @@ def test_a_server_that_is_loaded_looks_for_garbage_often_again(
     """While it loads it hardly does: the first answer comes sooner."""
     gc.set_threshold(10 * NEW_OBJECTS)
 
-    for _ in open_api(world.with_settings(prepare_at_start=ahead)):
+    with TestClient(create_app(world.with_settings(prepare_at_start=ahead).services.settings)):
         pass
 
     assert gc.get_threshold()[0] == NEW_OBJECTS

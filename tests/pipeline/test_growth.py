@@ -29,7 +29,7 @@ from tests.databases import Databases
 from tests.world import make_settings
 
 ADMIN = Staff("ann@example.com", Role.ADMIN)
-SESSIONS = 6_000
+SESSIONS = 10_000
 
 Work = Callable[[Services], object]
 
