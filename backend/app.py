@@ -31,7 +31,7 @@ NEW_OBJECTS = 50_000
 """Once the application is loaded Python looks for garbage after so many: by its own 700 an SDK
 would take half as long again to load."""
 SWITCH_SECONDS = 0.0005
-"""A thread that works gives way so soon to one that was answered. By Python's 5 ms a read of eleven
+"""A thread that works gives way so soon to one that was answered. By Python's 5 ms a read of some
 statements, beside deliveries, waits for up to that long after each."""
 
 
