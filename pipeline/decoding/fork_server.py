@@ -38,8 +38,10 @@ PYAV = (
 
 def main() -> None:
     """Load, then serve until nobody asks any more."""
-    # A Ctrl-C at the terminal is for whoever asks: their end is the children's.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A Ctrl-C at the terminal, or systemd's SIGTERM to all of a service, is for whoever asks: they
+    # finish what is under way, and their end is the children's.
+    for asked_to_end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_end, signal.SIG_IGN)
     for name in (*PYAV, *child.JOBS.values()):
         import_module(name)
     # Memory that the children share stays shared: nothing in it is ever collected.

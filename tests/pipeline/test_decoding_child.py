@@ -221,6 +221,20 @@ def test_a_server_that_is_killed_is_our_trouble_and_the_next_recording_has_anoth
     assert servers_of(os.getpid()) != [server]
 
 
+@pytest.mark.parametrize("to_all", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_of_a_service_leaves_what_is_being_decoded_to_whoever_asked(
+    to_all: signal.Signals, tmp_path: Path
+) -> None:
+    with decoding(long_recording(tmp_path), tmp_path / "out") as (child, work):
+        (server,) = servers_of(os.getpid())
+        for process in (server, child):
+            process.send_signal(to_all)
+
+        assert work.result(timeout=60).duration == pytest.approx(7000, abs=1)
+
+    assert servers_of(os.getpid()) == [server]
+
+
 def test_one_server_serves_recordings_side_by_side(tmp_path: Path) -> None:
     audio.probe(io.BytesIO(tone()), max_seconds=LIMIT)
     before = servers_of(os.getpid())
