@@ -12,8 +12,9 @@ from sqlalchemy import and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from pipeline.database import words
 from pipeline.database.base import new_id
-from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
+from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript
 from pipeline.database.staff_models import GoldenCase, StoredVerdict
 
 BATCH = 100
@@ -53,12 +54,7 @@ def run_of(db: Session, insight_id: UUID) -> UUID | None:
     return db.scalar(
         select(Insight.run_id)
         .join(SpeakingSession, SpeakingSession.id == Insight.session_id)
-        .join(Learner, Learner.id == SpeakingSession.learner_id)
-        .where(
-            Insight.id == insight_id,
-            SpeakingSession.transcript_removed_at.is_(None),
-            Learner.consent_transcript_storage,
-        )
+        .where(Insight.id == insight_id, words.may_be_read())
         .with_for_update(read=True, key_share=True, of=SpeakingSession)
     )
 

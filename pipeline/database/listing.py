@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.criteria import Criteria, ReviewNeed
-from pipeline.database.models import Insight, Learner, Run, SpeakingSession, StoredTranscript
+from pipeline.database import words
+from pipeline.database.models import Insight, Run, SpeakingSession, StoredTranscript
 from pipeline.database.operations import is_kept, is_newest, stuck
 from pipeline.database.reading import failure_of, is_named
 from pipeline.database.staff_models import ResultSummary, StoredReview
@@ -181,16 +182,12 @@ def _is_with(reviewer: str) -> ColumnElement[bool]:
     return S.id.in_(assigned.union(reviewed))
 
 
-def _holds_words(words: str) -> ColumnElement[bool]:
+def _holds_words(asked: str) -> ColumnElement[bool]:
     # Of no learner's language, as the column is. Named outright: of a parameter Postgres cannot
     # tell beforehand how many transcripts will match.
-    wanted = func.plainto_tsquery(text("'simple'::regconfig"), words)
+    wanted = func.plainto_tsquery(text("'simple'::regconfig"), asked)
     held = StoredTranscript.searchable.op("@@")(wanted)
-    # Words that a run needs still though their learner does not agree: nobody may ask for them.
-    withheld = select(Learner.id).where(Learner.consent_transcript_storage.is_(False))
-    return and_(
-        S.id.in_(select(StoredTranscript.session_id).where(held)), S.learner_id.not_in(withheld)
-    )
+    return and_(S.id.in_(select(StoredTranscript.session_id).where(held)), words.may_be_read())
 
 
 def _result_is(criteria: Criteria) -> Iterator[ColumnElement[bool]]:

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
+from pipeline.database import words
 from pipeline.database.base import new_id
 from pipeline.database.models import Insight, SpeakingSession, StoredAnalysis
 from pipeline.database.prompts import new_prompts
@@ -142,8 +143,8 @@ def save_verdict(
 ) -> Row[UUID, UUID, int] | None:
     """Write a verdict; its run, session and version.
 
-    None, and nothing is written: the insight is gone, another run is shown, its talk's words were
-    removed, or the reviewer's verdict is not the one seen (None: there was none).
+    None, and nothing is written: the insight is gone, another run is shown, its talk's words may
+    not be read, or the reviewer's verdict is not the one seen (None: there was none).
     """
     said = {"verdict": verdict, "rewrite": rewrite, "note": note}
     held = exists().where(V.insight_id == insight_id, V.reviewer == reviewer)
@@ -165,7 +166,7 @@ def save_verdict(
         .join(StoredAnalysis, StoredAnalysis.run_id == Insight.run_id)
         .where(
             Insight.id == insight_id,
-            S.transcript_removed_at.is_(None),
+            words.may_be_read(),
             true() if seen_version is None else held,
         )
         # The session alone, as its deletion locks it before all that goes with it.
@@ -203,9 +204,9 @@ def verdict_of(db: Session, insight_id: UUID, reviewer: str) -> Judged | None:
 
 
 def has_words(db: Session, insight_id: UUID) -> bool | None:
-    """Whether the words of an insight's talk are still there; None: the insight is gone."""
+    """Whether the words of an insight's talk may be read; None: the insight is gone."""
     return db.scalar(
-        select(S.transcript_removed_at.is_(None))
+        select(words.may_be_read())
         .join(Insight, Insight.session_id == S.id)
         .where(Insight.id == insight_id)
     )
@@ -303,8 +304,8 @@ def _waiting(
         .join(M, M.session_id == S.id)
         .where(
             S.status == Status.COMPLETED,
-            # There is nothing to judge quotes against where the words were removed.
-            S.transcript_removed_at.is_(None),
+            # Without the words there is nothing to judge quotes against.
+            words.may_be_read(),
             _kept_by(db, rule, reviewer, now),
             ~excluded,
         )

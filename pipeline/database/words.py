@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, and_, exists, text
 from sqlalchemy.orm import Session
 
 from pipeline.consent import Removal
+from pipeline.database.models import Learner, SpeakingSession
 
 _PAIRED = """“[^”]*(”|$)|„[^“”]*([“”]|$)|«[^»]*(»|$)|"[^"]*("|$)|`[^`]*(`|$)"""
 """What is never closed goes to its end: better too much than a word."""
@@ -115,6 +116,14 @@ UPDATE sessions SET transcript_removed_at = :now, transcript_removed_because = :
 """)  # noqa: S608 - the same
 _REMOVE_FROM_RESULTS = text(f"WITH {_RESULTS} SELECT 1")
 _MARKS: dict[str, object] = {"paired": _PAIRED, "single": _SINGLE, "mark": _MARK}
+
+
+def may_be_read() -> ColumnElement[bool]:
+    """The session's words were not removed, and need not go when its run ends."""
+    refused = exists().where(
+        Learner.id == SpeakingSession.learner_id, Learner.consent_transcript_storage.is_(False)
+    )
+    return and_(SpeakingSession.transcript_removed_at.is_(None), ~refused)
 
 
 def remove(db: Session, session_ids: Sequence[UUID], because: Removal, *, now: datetime) -> None:

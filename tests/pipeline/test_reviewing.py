@@ -10,10 +10,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from pipeline import removal, reviewing
+from pipeline import consenting, intake, removal, reviewing
+from pipeline.consent import Consents
 from pipeline.database.engine import transaction
 from pipeline.errors import Forbidden, InvalidInput, OutOfDate, Taken
 from pipeline.staff import Staff
+from pipeline.status import Scope
 from pipeline.verdict import FIRST, SECOND, QueueRule, Rule, Verdict
 from tests.pipeline.judging import ANN, BEN, CAT, finished, must_take, review, run_again, say, take
 from tests.world import NOBODYS_ID, World
@@ -247,6 +249,18 @@ def test_a_talk_that_is_analysed_again_waits_until_that_is_done(once: World) -> 
     execute(once, "UPDATE sessions SET status = 'PROCESSING' WHERE id = :id", id=session_id)
 
     assert take(once, ANN) is None
+
+
+def test_a_talk_whose_words_must_go_once_its_run_ends_is_not_handed_out(once: World) -> None:
+    session_id = finished(once, learner_id="ann")
+    intake.rerun(once.services, session_id, scope=Scope.ANALYSIS, requested_by="qa")
+    consenting.write(once.services, "ann", Consents(transcript_storage=False))
+
+    assert take(once, ANN) is None
+    assert reviewing.progress(once.services, ANN, Rule()).left == 0
+
+    consenting.write(once.services, "ann", Consents())
+    assert must_take(once, ANN).hand.session_id == session_id
 
 
 def test_a_review_that_never_was_is_gone(once: World) -> None:

@@ -8,10 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from pipeline import golden_case, removal, reviewing
+from pipeline import consenting, golden_case, intake, removal, reviewing
+from pipeline.consent import Consents
 from pipeline.database import sessions
 from pipeline.database.engine import transaction
-from pipeline.errors import InvalidInput, NotFound, OutOfDate
+from pipeline.errors import InvalidInput, NotFound, OutOfDate, TranscriptGone
+from pipeline.status import Scope
 from pipeline.verdict import Judged, Verdict
 from tests.backend.live import eventually
 from tests.pipeline.judging import ANN, BEN, finished, must_take, review, run_again, say, take
@@ -168,6 +170,16 @@ def test_an_insight_that_is_not_shown_any_more_takes_no_verdict(
 
     with pytest.raises(OutOfDate, match="analysed again"):
         say(world, ANN, insight)
+
+
+def test_an_insight_of_words_that_must_go_once_a_run_ends_takes_no_verdict(
+    world: World, talk: UUID, insight: UUID
+) -> None:
+    intake.rerun(world.services, talk, scope=Scope.ANALYSIS, requested_by="qa")
+    consenting.write(world.services, "ann", Consents(transcript_storage=False))
+
+    with pytest.raises(TranscriptGone):
+        say(world, ANN, insight, Verdict.WRONG, rewrite="Words of the talk.")
 
 
 def test_a_text_that_is_too_long_is_refused_and_nothing_is_written(
