@@ -14,7 +14,7 @@ from pipeline.status import Stage
 
 SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 240, 600, 900)
 """Edges of the histograms: a deletion takes milliseconds, a long recording minutes."""
-TOLD, NOT_TOLD = "told", "not_told"
+TOLD, NOT_TOLD, GIVEN_UP = "told", "not_told", "given_up"
 
 
 class Meters:
@@ -80,7 +80,8 @@ class Meters:
         )
         self._notices = Counter(
             "rostrum_notices",
-            "Tries to tell the company's app of the end of a run, by outcome: told or not_told",
+            "Tries to tell the company's app of the end of a run, by outcome: told, not_told, or "
+            "given_up where it was the last",
             ["outcome"],
             registry=self.registry,
         )
@@ -96,7 +97,7 @@ class Meters:
         for stage in Stage:
             for ended in ("done", "failed"):
                 self._stages.labels(stage, ended)
-        for outcome in (TOLD, NOT_TOLD):
+        for outcome in (TOLD, NOT_TOLD, GIVEN_UP):
             self._notices.labels(outcome)
         failures = [*Transient.__subclasses__(), *Permanent.__subclasses__()]
         for code in {failure.code for failure in failures}:
@@ -144,9 +145,9 @@ class Meters:
         else:
             self._cost.inc(float(cost_usd))
 
-    def noticed(self, *, told: bool) -> None:
-        """Count a try to tell the company's app."""
-        self._notices.labels(TOLD if told else NOT_TOLD).inc()
+    def noticed(self, outcome: str) -> None:
+        """Count a try to tell the company's app: `TOLD`, `NOT_TOLD` or `GIVEN_UP`."""
+        self._notices.labels(outcome).inc()
 
     def swept(self) -> None:
         """Note that a sweep went to its end."""

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
-from pipeline import tracing
+from pipeline import meters, tracing
 from pipeline.database import notices
 from pipeline.database.engine import transaction
 from pipeline.database.notices import Notice
@@ -65,10 +65,11 @@ def _is_told(services: Services, notice: Notice) -> bool:
             _post(services, notice)
         except NotTold as reason:
             note(failed=NOT_TOLD, reason=str(reason))
-            services.meters.noticed(told=False)
-            log.warning("notice_not_told", extra={**ids, "reason": str(reason)})
+            services.meters.noticed(meters.GIVEN_UP if notice.is_last_try else meters.NOT_TOLD)
+            event = "notice_given_up" if notice.is_last_try else "notice_not_told"
+            log.warning(event, extra={**ids, "reason": str(reason)})
             return False
-    services.meters.noticed(told=True)
+    services.meters.noticed(meters.TOLD)
     with transaction(services.engine) as db:
         notices.mark_told(db, notice)
     log.info("notice_told", extra=ids)

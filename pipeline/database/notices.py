@@ -29,6 +29,8 @@ class Notice:
     """`completed` or `failed`."""
     error_code: str | None
     finished_at: datetime
+    is_last_try: bool
+    """It is due again only after `TOLD_WITHIN`."""
 
 
 # Whoever takes a notice has it until it is due again: of two processes one tells it. The wait
@@ -50,7 +52,7 @@ UPDATE runs SET notice_attempts = runs.notice_attempts + 1,
            FOR UPDATE OF r SKIP LOCKED) untold
  WHERE runs.id = untold.id
 RETURNING runs.id, runs.session_id, untold.learner_id, runs.outcome, runs.error_code,
-          runs.finished_at
+          runs.finished_at, runs.notice_due_at
 """)
 _TOLD = text("""
 UPDATE runs SET notified_outcome = :outcome, notice_attempts = 0, notice_due_at = NULL
@@ -73,6 +75,7 @@ def take_untold(
             outcome=Outcome(row.outcome),
             error_code=row.error_code,
             finished_at=row.finished_at,
+            is_last_try=row.notice_due_at >= row.finished_at + TOLD_WITHIN,
         )
         for row in rows
     ]

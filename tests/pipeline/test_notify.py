@@ -126,6 +126,19 @@ def test_each_try_is_counted_by_its_outcome(told: Told) -> None:
     assert counted("rostrum_notices_total", {"outcome": "told"}) == 1
 
 
+def test_an_app_that_is_away_for_a_day_is_given_up_once(told: Told) -> None:
+    told.app.reply(*[Reply(503)] * 40)
+    told.world.complete()
+    counted = told.world.services.meters.registry.get_sample_value
+
+    for _ in range(30):
+        told.world.clock.move(hours=1)
+        sweep(told.world.services)
+
+    assert counted("rostrum_notices_total", {"outcome": "given_up"}) == 1
+    assert counted("rostrum_notices_total", {"outcome": "not_told"}) == len(told.app.to(APP)) - 1
+
+
 def test_a_secret_that_is_none_harms_no_session(told: Told) -> None:
     unsigned = told.world.with_settings(notify_secret="whsec_a")
 
