@@ -15,7 +15,7 @@ from pipeline.database.operations import SWEEPS_KEPT_FOR, UNPUBLISHED_AFTER
 from pipeline.errors import AnalysisInvalid, AnalysisUnavailable
 from pipeline.status import Scope, Stage
 from pipeline.sweep import sweep
-from pipeline.workload import Window, Workload
+from pipeline.workload import MOST_FAILED, Window, Workload
 from tests.pipeline.failed import silent, unread
 from tests.world import NOWHERE, World
 
@@ -149,6 +149,23 @@ def test_failures_are_grouped_with_what_another_run_may_mend(world: World) -> No
         intake.rerun(world.services, session_id, scope=Scope.ANALYSIS)
     groups = {group.code: group for group in figures.failures(world.services)}
     assert groups["ANALYSIS_UNAVAILABLE"].rerunnable == 0, "another run is to come already"
+
+
+def test_of_very_many_failures_the_newest_are_counted(world: World) -> None:
+    oldest = silent(world)
+    execute(
+        world,
+        "INSERT INTO sessions (id, learner_id, language, source, status, status_changed_at, "
+        "created_at, error_code, error_message) SELECT uuidv7(), learner_id, language, source, "
+        "status, status_changed_at, created_at, 'INTERNAL', error_message FROM sessions, "
+        "generate_series(1, :many) WHERE id = :id",
+        many=MOST_FAILED,
+        id=oldest,
+    )
+
+    (group,) = figures.failures(world.services)
+
+    assert (group.code, group.count) == ("INTERNAL", MOST_FAILED)
 
 
 def test_what_has_neither_transcript_nor_recording_cannot_be_retried(world: World) -> None:
