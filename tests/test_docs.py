@@ -26,7 +26,7 @@ def test_every_test_that_a_document_names_exists() -> None:
     named = {
         (path.name, name)
         for path in DOCS
-        for name in re.findall(r"`(test_[a-z0-9_]+)`", path.read_text())
+        for name in re.findall(r"[`:](test_[a-z0-9_]+)`", path.read_text())
     }
 
     assert {each for each in named if each[1] not in there_are} == set()
@@ -35,7 +35,7 @@ def test_every_test_that_a_document_names_exists() -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_file_that_a_document_links_to_exists(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
-    files = re.findall(r"`(tests/[\w/]+\.py|benchmarks/[\w/]+\.py)`", path.read_text())
+    files = re.findall(r"`(tests/[\w/]+\.py|benchmarks/[\w/]+\.py)(?:`|::)", path.read_text())
 
     missing = [link for link in links if not (path.parent / link).exists()]
     assert missing + [file for file in files if not (ROOT / file).exists()] == []

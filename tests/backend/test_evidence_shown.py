@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from pipeline.analyze.schema import Analysis
 from tests.answers import message
 from tests.backend.api import Api
 
@@ -15,6 +18,29 @@ def shown_for(api: Api, answer: str) -> dict[str, Any]:
     session_id = api.world.complete()
     shown: dict[str, Any] = api.client.get(f"/api/sessions/{session_id}").json()
     return shown
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every text of a JSON value."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for held in value:
+                yield from texts_in(held)
+        case dict():
+            for held in value.values():
+                yield from texts_in(held)
+
+
+def test_whatever_is_asked_of_the_model_is_shown(api: Api) -> None:
+    """Nothing is paid for that nobody reads."""
+    answer = json.loads(message("valid")["body"]["content"][0]["text"])
+    assert Analysis.model_validate(answer).model_dump(by_alias=True, mode="json") == answer
+
+    shown = set(texts_in(shown_for(api, "valid")))
+
+    assert set(texts_in(answer)) - shown == set()
 
 
 def test_a_finding_without_evidence_is_kept_with_the_run_and_not_shown_as_one(api: Api) -> None:
