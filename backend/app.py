@@ -115,14 +115,12 @@ def _preparing(services: Services) -> Iterator[None]:
     def prepare() -> None:
         # What is loaded so far stays: no later look goes through it.
         gc.freeze()
-        gc.set_threshold(NEW_OBJECTS)
         services.prepare()
 
+    gc.set_threshold(NEW_OBJECTS)
     thread = threading.Thread(target=prepare, name="prepare", daemon=True)
     if services.settings.prepare_at_start:
         thread.start()
-    else:
-        gc.set_threshold(NEW_OBJECTS)
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ from pipeline.settings import Settings
 from tests.backend.live import Live, running_backend
 from tests.folders import open_folder
 from tests.standins import StandIn, running
-from tests.world import make_settings, settings_on
+from tests.world import settings_on, with_changes
 
 ROOT = Path(__file__).parent.parent
 SIDE_BY_SIDE = 6
@@ -78,7 +78,7 @@ def surroundings() -> Iterator[Surroundings]:
 def backend(around: Surroundings, **changed: int) -> Iterator[Live]:
     """A backend, warm: it has taken and processed a short recording."""
     usual = {"transcription_parallelism": SIDE_BY_SIDE}
-    settings = make_settings(**{**around.settings.model_dump(), **usual, **changed})
+    settings = with_changes(around.settings, **usual | changed)
     with running_backend(settings, around.folder / "backend.log") as live:
         process(live, upload(live, wav_of_size(1, around.folder / "warm.wav")))
         yield live

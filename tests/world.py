@@ -64,8 +64,7 @@ class World:
 
     def with_settings(self, **changed: Any) -> World:
         """The same world under other settings."""
-        values = {**self.services.settings.model_dump(), **changed}
-        other = Services(make_settings(**values), now=self.clock)
+        other = Services(with_changes(self.services.settings, **changed), now=self.clock)
         self.open.append(other)
         return replace(self, services=other)
 
@@ -113,6 +112,11 @@ class World:
 def make_settings(**values: Any) -> Settings:
     """Settings from these values alone."""
     return Settings(_env_file=None, **values)  # type: ignore[call-arg] # pydantic-settings' own
+
+
+def with_changes(settings: Settings, **changed: Any) -> Settings:
+    """These settings but for what is changed, validated again."""
+    return make_settings(**{**settings.model_dump(), **changed})
 
 
 def settings_on(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -30,7 +29,7 @@ from tests.backend.live import Live, environment, running_backend
 from tests.dashboard.live import running_dashboard
 from tests.standins import MODELS, StandIn, running
 from tests.talks import verbose_json
-from tests.world import make_settings, settings_on
+from tests.world import settings_on, with_changes
 
 ROOT = Path(__file__).parents[2]
 TALK = ROOT / "samples" / "sample.ogg"
@@ -56,7 +55,7 @@ class Surroundings:
     @contextmanager
     def backend(self, *, at_once: int) -> Iterator[Live]:
         """A backend as production runs it: one process, so many deliveries at once."""
-        settings = make_settings(**{**self.settings.model_dump(), "pipeline_parallelism": at_once})
+        settings = with_changes(self.settings, pipeline_parallelism=at_once)
         port = int(settings.app_url.rpartition(":")[2])
         log = self.folder / f"backend-{at_once}-{time.monotonic_ns()}.log"
         with running_backend(settings, log, port=port) as live:
@@ -106,12 +105,12 @@ def surroundings(*, sessions: int) -> Iterator[Surroundings]:
             whisper_url=whisper.url,
             analyst_url=analyst.url,
         )
-        changed: dict[str, Any] = {
-            "qstash_url": stores.qstash_url,
-            "app_url": f"http://127.0.0.1:{free_port()}",
-            "api_token": TOKEN,
-        }
-        settings = make_settings(**{**usual.model_dump(), **changed})
+        settings = with_changes(
+            usual,
+            qstash_url=stores.qstash_url,
+            app_url=f"http://127.0.0.1:{free_port()}",
+            api_token=TOKEN,
+        )
         services = Services(settings)
         opened.callback(services.close)
         if sessions:

@@ -22,7 +22,7 @@ from pipeline.publication import publish
 from pipeline.services import Services
 from tests.backend.live import environment, eventually, running_backend
 from tests.standins import running_qstash
-from tests.world import make_settings
+from tests.world import with_changes
 
 WORKER = "worker"
 PREPARED = "prepared"
@@ -75,14 +75,12 @@ def rostrum(around: Surroundings, at_once: int) -> Iterator[Live]:
                 started=lambda process, _log: parts.__setitem__("queue", process.pid),
             )
         )
-        settings = make_settings(
-            **{
-                **around.settings.model_dump(),
-                "qstash_url": qstash.url,
-                "app_url": f"http://127.0.0.1:{port}",
-                "pipeline_parallelism": at_once,
-                "prepare_at_start": True,
-            }
+        settings = with_changes(
+            around.settings,
+            qstash_url=qstash.url,
+            app_url=f"http://127.0.0.1:{port}",
+            pipeline_parallelism=at_once,
+            prepare_at_start=True,
         )
         services = Services(settings)
         opened.callback(services.close)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from benchmarks.load.usage import DECODERS
 from benchmarks.peers import recovery
-from benchmarks.peers.engines import ENGINES, OURS, PEERS
+from benchmarks.peers.engines import ENGINES, OURS, PEERS, Engine
 from benchmarks.peers.recovery import Recovered
 from benchmarks.peers.throughput import Window
 from benchmarks.record import say
@@ -70,33 +70,36 @@ def _part(windows: list[Window], part: str) -> str:
 def _table(
     name: str, columns: list[str], windows: Windows, figure: Callable[[Window], float]
 ) -> None:
-    heading(f"{name} (median, least to most)", *columns)
-    for engine in ENGINES:
-        row(
-            engine.name,
-            *(_spread([figure(one) for one in by[engine.name]], 0) for by in windows.values()),
-        )
+    def of(engine: Engine, by_engine: dict[str, list[Window]]) -> list[float]:
+        return [figure(window) for window in by_engine[engine.name]]
+
+    _spreads(name, columns, windows, ENGINES, of, digits=0)
 
 
 def _ratios(
     name: str, columns: list[str], windows: Windows, figure: Callable[[Window], float]
 ) -> None:
     """Inside each round, so that what else the machine does is on both sides."""
+
+    def of(peer: Engine, by_engine: dict[str, list[Window]]) -> list[float]:
+        rounds = zip(by_engine[OURS.name], by_engine[peer.name], strict=True)
+        return [figure(ours) / figure(theirs) for ours, theirs in rounds]
+
+    _spreads(name, columns, windows, PEERS, of, digits=2)
+
+
+def _spreads(
+    name: str,
+    columns: list[str],
+    windows: Windows,
+    engines: Iterable[Engine],
+    of: Callable[[Engine, dict[str, list[Window]]], list[float]],
+    *,
+    digits: int,
+) -> None:
     heading(f"{name} (median, least to most)", *columns)
-    for peer in PEERS:
-        row(
-            peer.name,
-            *(
-                _spread(
-                    [
-                        figure(ours) / figure(theirs)
-                        for ours, theirs in zip(by[OURS.name], by[peer.name], strict=True)
-                    ],
-                    2,
-                )
-                for by in windows.values()
-            ),
-        )
+    for engine in engines:
+        row(engine.name, *(_spread(of(engine, each), digits) for each in windows.values()))
 
 
 def _spread(figures: list[float], digits: int) -> str:

@@ -14,7 +14,7 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.backend.live import Live, running_backend
 from tests.standins import running
-from tests.world import make_settings, settings_on
+from tests.world import settings_on, with_changes
 
 VENDOR_SECONDS = 0.3
 """What each vendor takes for an answer."""
@@ -39,7 +39,7 @@ class Parts:
         Each may do `at_once` deliveries at once. The first answers at the address itself, where
         the queue calls; a load balancer would hand the calls to all.
         """
-        settings = make_settings(**self.settings.model_dump() | {"pipeline_parallelism": at_once})
+        settings = with_changes(self.settings, pipeline_parallelism=at_once)
         port = int(settings.app_url.rpartition(":")[2])
         with ExitStack() as opened:
             found = []
@@ -79,14 +79,12 @@ def parts(*, vendor_seconds: float, at_once: int = 8) -> Iterator[Parts]:
             whisper_url=vendors.url,
             analyst_url=vendors.url,
         )
-        settings = make_settings(
-            **usual.model_dump()
-            | {
-                "qstash_url": stores.qstash_url,
-                "app_url": f"http://127.0.0.1:{free_port()}",
-                "pipeline_parallelism": at_once,
-                "prepare_at_start": True,
-            }
+        settings = with_changes(
+            usual,
+            qstash_url=stores.qstash_url,
+            app_url=f"http://127.0.0.1:{free_port()}",
+            pipeline_parallelism=at_once,
+            prepare_at_start=True,
         )
         services = Services(settings)
         opened.callback(services.close)
