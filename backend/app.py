@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 import anyio
 from fastapi import Depends, FastAPI
 
-from backend import dead_letters, errors, health, internal, sessions, users
+from backend import dead_letters, errors, health, heaps, internal, sessions, users
 from backend.auth import BearerGate, bearer
 from backend.body_limit import BodyLimit
 from backend.metrics import Metrics
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     tokens = known_tokens(settings)
     log_lines.configure()
     sys.setswitchinterval(SWITCH_SECONDS)
+    heaps.share()
     metrics = Metrics()
     in_production = settings.app_env == "production"
 

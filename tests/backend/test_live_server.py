@@ -20,6 +20,7 @@ import pytest
 
 from tests.backend.api import problem
 from tests.backend.live import Live, eventually, running_backend
+from tests.heaps import heaps_of_threads
 from tests.recordings import SAMPLE, encoded, speech
 from tests.standins import StandIn
 from tests.talks import tone, verbose_json
@@ -128,6 +129,15 @@ def test_a_worker_holds_neither_the_recording_nor_its_copy(world: World, live: L
     done = shown(live, session["id"])
     assert done["status"] == "COMPLETED"
     assert len(world.whisper.calls()) == 1 + 2, "it was sent in parts"
+
+
+def test_threads_share_two_heaps_so_that_what_one_has_freed_serves_the_next(live: Live) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: live.client.get("/api/sessions"), range(96)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    # Beside the process's first heap; each is of 64 MB of addresses, most of them not in use yet.
+    assert len(heaps_of_threads(live.pid)) == 1
 
 
 def test_a_body_that_is_longer_than_it_says_is_not_what_was_signed(live: Live) -> None:
