@@ -137,7 +137,8 @@ def _call(around: Surroundings, live: Live, order: Order) -> Usage:
         watching = Watching(parts)
         while time.time() < order.ends_at and callers.poll() is None:
             watching.look()
-            time.sleep(LOOK_SECONDS)
+            # At the end itself: locust ends then, and its time is lost with it.
+            time.sleep(min(LOOK_SECONDS, max(0.0, order.ends_at - time.time())))
         usage = watching.end()
         callers.wait(60)
     except subprocess.TimeoutExpired as error:
