@@ -110,6 +110,7 @@ def _draw_export(count: int, ids: Callable[[], Sequence[UUID]], looking: Staff) 
         mime="application/zip",
         key="bulk_export",
         icon=":material/download:",
+        on_click="ignore",
         disabled=not 0 < count <= bulk_export.MOST_EXPORTED,
         help=_hindrance(count, bulk_export.MOST_EXPORTED)
         or "A zip with a JSON file for each; the audit tells of it.",

@@ -37,6 +37,7 @@ def draw_data(standing: LearnerStanding, looking: Staff) -> None:
             mime="application/json",
             key="learner_export",
             icon=":material/download:",
+            on_click="ignore",
         )
         asked = looking.may(Role.ADMIN) and st.button(
             "Erase this learner", key="learner_erase", icon=":material/delete_forever:"

@@ -32,6 +32,8 @@ def draw_exports(session_id: UUID) -> None:
             mime=wanted.media_type,
             key=f"session_export_{wanted}",
             icon=icon,
+            # Streamlit empties its queue as a run begins, and would lose the file with it.
+            on_click="ignore",
         )
 
 

@@ -147,6 +147,7 @@ def _draw_export(looking: Staff, wanted: Wanted) -> None:
         mime="text/csv",
         key="audit_export",
         icon=":material/download:",
+        on_click="ignore",
         help="As CSV. The export is an entry of the audit itself.",
     )
 

@@ -81,6 +81,7 @@ def _draw_golden(found: GoldenRuns, looking: Staff) -> None:
             mime="application/jsonl",
             key="quality_export",
             icon=":material/download:",
+            on_click="ignore",
             help="For `make eval EXTRA=staff-cases.jsonl`. It holds what learners said.",
         )
     if not found.runs:
