@@ -22,14 +22,20 @@ from pipeline.errors import RostrumError
 from pipeline.settings import UnsafeConfiguration
 from pipeline.staff import Role, Staff
 
-CHOSEN_PILL = "<style>[data-variant='pills'][data-selected] { color: inherit !important; }</style>"
-"""Streamlit writes a chosen pill in the primary colour, which is too dark for words on dark."""
+STYLE = """<style>
+[data-variant='pills'][data-selected] { color: inherit !important; }
+@media (min-width: 641px) {
+  [data-testid='stMainBlockContainer'] { padding: 4rem 2.5rem; }
+}
+</style>"""
+"""Streamlit writes a chosen pill in the primary colour, which is too dark for words on dark, and
+keeps margins of 5rem, which the tables want for their columns."""
 
 
 def main() -> None:
     """Let the viewer in, build the navigation for their role, run the page."""
     st.set_page_config(page_title="Rostrum", page_icon="🎙️", layout="wide")
-    st.html(CHOSEN_PILL)
+    st.html(STYLE)
     try:
         looking = viewer()
     except NoAccess as refusal:

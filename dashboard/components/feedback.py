@@ -16,7 +16,9 @@ OUTCOME_ICONS = {"improved": "▲", "same": "●", "worse": "▽", "not_seen": "
 """Beside the words, which say the same."""
 ONE_OBSERVATION = "One observation: nothing else in this talk shows it. Not yet a habit."
 DROPPED_WORDS = {"insight": "Habit", "quote": "Quote", "strength": "Strength"}
-_LEFT = "<style>[class*='_quote_'] button p { text-align: left; }</style>"
+_LEFT = """<style>
+:is([class*='_quote_'], [class*='_strength_']) button p { text-align: left; }
+</style>"""
 """Streamlit centres the text of buttons that are longer than a line."""
 Jump = Callable[[Insight | None, Example], None]
 """Shows a quote's place in the talk; the insight is None where it proves a strength."""

@@ -47,10 +47,11 @@ def page() -> None:
     is_sending = any(r.session_id is None and not r.problem for r in uploads.sending().values())
     many = "" if len(ready) == 1 else "s"
     st.button(
-        f"Upload {len(ready)} recording{many}" if ready else "Upload",
+        # Streamlit's own button for picking files is called "Upload".
+        f"Send {len(ready)} recording{many}" if ready else "Send",
         type="primary",
         key="upload_send",
-        icon=":material/upload:",
+        icon=":material/send:",
         disabled=not ready or is_sending,
         help=None if ready else "Pick files or record something first.",
         on_click=_begin,

@@ -100,7 +100,7 @@ def test_a_file_is_uploaded_and_watched_until_it_is_completed(
     page.get_by_label("Learner id").fill("browser-learner")
     page.get_by_label("Title (optional)").fill("Bridges")
     page.get_by_label("Title (optional)").press("Tab")
-    page.get_by_role("button", name="Upload 1 recording").click()
+    page.get_by_role("button", name="Send 1 recording").click()
 
     expect(page.get_by_role("heading", name="Bridges")).to_be_visible()
     expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
@@ -115,7 +115,7 @@ def test_a_recording_from_the_microphone_is_processed(stack: RunningStack, page:
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_timeout(5 * SECONDS)
     page.get_by_role("button", name=re.compile("Stop")).click()
-    page.get_by_role("button", name="Upload 1 recording").click()
+    page.get_by_role("button", name="Send 1 recording").click()
 
     expect(page.get_by_role("heading", name="Completed")).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_text("bridges").first).to_be_visible()

@@ -87,7 +87,7 @@ def test_several_go_one_by_one_and_a_bad_one_stops_no_other(world: World, screen
         (f"{HOSTILE}.wav", tone(2)),
     )
     assert "notes.wav This file has no audio that we can read" in words(page).replace("*", "")
-    assert page.button(key="upload_send").label == "Upload 2 recordings"
+    assert page.button(key="upload_send").label == "Send 2 recordings"
     page.text_input(key="upload_title").set_value("Talks")
 
     send(page)
@@ -113,12 +113,12 @@ def test_of_too_many_files_the_rest_is_refused_and_the_others_are_looked_at(
     seen = words(page).replace("*", "")
     assert "late.wav At most 50 recordings are taken at once" in seen
     assert seen.count("EMPTY_AUDIO") == 49
-    assert page.button(key="upload_send").label == "Upload 1 recording"
+    assert page.button(key="upload_send").label == "Send 1 recording"
 
     page.button(key="upload_clear").click().run()
     assert not page.exception
     assert "EMPTY_AUDIO" not in words(page)
-    assert page.button(key="upload_send").label == "Upload 1 recording"
+    assert page.button(key="upload_send").label == "Send 1 recording"
 
 
 def test_a_file_above_the_limit_is_refused_by_the_server(
@@ -142,7 +142,7 @@ def test_nothing_is_sent_before_the_learner_is_named(world: World, screen: Open)
     assert "characters that cannot be shown" in words(page)
 
     assert review.list_sessions(world.services).sessions == ()
-    assert page.button(key="upload_send").label == "Upload 1 recording", "the file is still there"
+    assert page.button(key="upload_send").label == "Send 1 recording", "the file is still there"
 
 
 def test_the_same_recording_is_noticed_with_its_earlier_session(world: World, screen: Open) -> None:
