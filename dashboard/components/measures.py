@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.wording import length, plain
 from pipeline.session import Metric, Moment, SessionDetail
+from pipeline.speech.metric import with_unit
 
 MOST_MOMENTS = 100
 BAND_WORDS = {
@@ -33,7 +34,7 @@ def draw_measures(
         table = pd.DataFrame(
             {
                 "Metric": [metric.label for metric in detail.metrics],
-                "Value": [value_text(metric) for metric in detail.metrics],
+                "Value": [with_unit(metric.value, metric.unit) for metric in detail.metrics],
                 "Band": [_band(metric) for metric in detail.metrics],
                 "Places": [_places(metric) for metric in detail.metrics],
                 "Rests on": [metric.basis for metric in detail.metrics],
@@ -45,11 +46,6 @@ def draw_measures(
     if detail.transcript:
         st.caption(plain(detail.transcript.rests_on))
     _draw_moments(detail.metrics, page=page, on_moment=on_moment)
-
-
-def value_text(metric: Metric) -> str:
-    """The figure with its unit."""
-    return f"{metric.value:.4g} {metric.unit}"
 
 
 def _band(metric: Metric) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.wording import exact, plain
 from pipeline.session import MetricTrend
+from pipeline.speech.metric import digits, with_unit
 
 SHOWN_FIRST = 4
 BAND = "#4a9a8f"
@@ -42,8 +43,8 @@ def told(trend: MetricTrend) -> str:
     """The chart in words: how many sessions, the newest value, the usual one, and the band."""
     values = [point.value for point in trend.points]
     said = (
-        f"n = {len(values)} sessions. Newest {values[-1]:.4g}, usual for this learner "
-        f"{trend.own_median:.4g} {trend.unit} (median)."
+        f"n = {len(values)} sessions. Newest {digits(values[-1])}, usual for this learner "
+        f"{with_unit(trend.own_median, trend.unit)} (median)."
     )
     if trend.low is None and trend.high is None:
         return said
@@ -71,7 +72,7 @@ def chart_of(trend: MetricTrend) -> alt.LayerChart | alt.FacetChart:
             "at": [point.at for point in trend.points],
             "value": [point.value for point in trend.points],
             "When": [exact(point.at) for point in trend.points],
-            "Value": [f"{point.value:.6g} {trend.unit}" for point in trend.points],
+            "Value": [with_unit(point.value, trend.unit) for point in trend.points],
             "Band": [_place(point.value, trend) if has_band else "" for point in trend.points],
         }
     )

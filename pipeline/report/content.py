@@ -12,6 +12,7 @@ from datetime import datetime
 
 from pipeline.consent import Removal
 from pipeline.session import Example, FollowUp, Metric, SessionDetail
+from pipeline.speech.metric import digits, with_unit
 
 # What steers a terminal or the direction of all that follows is no part of what was said. Marks
 # that join emoji or order single letters stay.
@@ -156,13 +157,13 @@ def report_of(detail: SessionDetail) -> Report:
 def told(focus: FollowUp) -> str:
     """`Filler words: 6.1 → 3.2 per min, better than last time`."""
     if focus.now is None:
-        return f"{focus.label}: {focus.before:g} {focus.unit} last time, not seen this time"
+        return f"{focus.label}: {with_unit(focus.before, focus.unit)} last time, not seen this time"
     outcome = {
         "improved": "better than last time",
         "same": "about the same as last time",
         "worse": "more to gain than last time",
     }[focus.outcome]
-    return f"{focus.label}: {focus.before:g} → {focus.now:g} {focus.unit}, {outcome}"
+    return f"{focus.label}: {digits(focus.before)} → {with_unit(focus.now, focus.unit)}, {outcome}"
 
 
 def clean(text: str) -> str:
@@ -183,4 +184,4 @@ def _figure(metric: Metric) -> FigureShown:
     reading = _READINGS.get(metric.band or "", "")
     if metric.low is not None and metric.high is not None:
         reading = f"{reading} ({metric.low:g}–{metric.high:g})"
-    return FigureShown(clean(metric.label), f"{metric.value:.3g} {metric.unit}", reading)
+    return FigureShown(clean(metric.label), with_unit(metric.value, metric.unit), reading)

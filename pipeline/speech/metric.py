@@ -87,3 +87,17 @@ def metric(
         high=limits[1],
         series=series,
     )
+
+
+_ONE = {"pauses": "pause", "words": "word"}
+
+
+def digits(value: float) -> str:
+    """A figure to three digits, which is more than any of these measures can tell: `2.88`."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+def with_unit(value: float, unit: str) -> str:
+    """The same with its unit: `162 words/min`, `1 pause`."""
+    shown = digits(value)
+    return f"{shown} {_ONE.get(unit, unit) if shown == '1' else unit}"

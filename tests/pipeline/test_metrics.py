@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.speech.bands import Bands
 from pipeline.speech.fillers import Moment
-from pipeline.speech.metric import Measurement, Metric
+from pipeline.speech.metric import Measurement, Metric, with_unit
 from pipeline.speech.metrics import measure, rests_on
 from pipeline.speech.transcript import Segment, Silence, Transcript, Word, unheard_in
 from pipeline.speech.words import sentences_of
@@ -356,3 +356,20 @@ def test_two_hours_of_talk_are_measured_in_a_fraction_of_a_second() -> None:
         took.append(time.process_time() - begun)
 
     assert min(took) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (161.537, "words/min", "162 words/min"),
+        (2.884, "per min", "2.88 per min"),
+        (0.524, "s", "0.524 s"),
+        (0.0, "pauses", "0 pauses"),
+        (1.0, "pauses", "1 pause"),
+        (1.0, "per 100 words", "1 per 100 words"),
+        (12.0, "pauses", "12 pauses"),
+        (4185.0, "words", "4,185 words"),
+    ],
+)
+def test_a_figure_is_read_out_in_three_digits(value: float, unit: str, said: str) -> None:
+    assert with_unit(value, unit) == said
