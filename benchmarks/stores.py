@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from local.child import Started
 from local.objects import ObjectsServer, running_objects
+from local.ports import free_port
 from local.postgres import running_postgres
+from pipeline.settings import Settings
 from tests.databases import migrate
 from tests.folders import open_folder
 from tests.standins import running_qstash
+from tests.world import settings_on, with_changes
 
 
 @dataclass
@@ -36,6 +40,17 @@ class Stores:
     database_url: str
     objects: ObjectsServer
     qstash_url: str
+
+    def settings(self, *, whisper_url: str, analyst_url: str, **changed: Any) -> Settings:
+        """What a part that works on them is started with; `APP_URL` is an address that is free."""
+        usual = settings_on(
+            database_url=self.database_url,
+            objects=self.objects,
+            whisper_url=whisper_url,
+            analyst_url=analyst_url,
+        )
+        app_url = f"http://127.0.0.1:{free_port()}"
+        return with_changes(usual, qstash_url=self.qstash_url, app_url=app_url, **changed)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from benchmarks.instant_vendors import HEARD
 from benchmarks.load.usage import DASHBOARD
 from benchmarks.stores import running_stores
 from local.child import Started
-from local.ports import free_port
 from pipeline import removal
 from pipeline.database.engine import transaction
 from pipeline.database.models import Run, SpeakingSession
@@ -29,7 +28,7 @@ from tests.backend.live import Live, environment, running_backend
 from tests.dashboard.live import running_dashboard
 from tests.standins import MODELS, StandIn, running
 from tests.talks import verbose_json
-from tests.world import settings_on, with_changes
+from tests.world import with_changes
 
 ROOT = Path(__file__).parents[2]
 TALK = ROOT / "samples" / "sample.ogg"
@@ -99,17 +98,8 @@ def surroundings(*, sessions: int) -> Iterator[Surroundings]:
         folder, pids = stores.folder, stores.pids
         whisper = enter(_vendor("local.whisper", folder, started=pids.named("Whisper stand-in")))
         analyst = enter(_vendor("local.analyst", folder, started=pids.named("Claude stand-in")))
-        usual = settings_on(
-            database_url=stores.database_url,
-            objects=stores.objects,
-            whisper_url=whisper.url,
-            analyst_url=analyst.url,
-        )
-        settings = with_changes(
-            usual,
-            qstash_url=stores.qstash_url,
-            app_url=f"http://127.0.0.1:{free_port()}",
-            api_token=TOKEN,
+        settings = stores.settings(
+            whisper_url=whisper.url, analyst_url=analyst.url, api_token=TOKEN
         )
         services = Services(settings)
         opened.callback(services.close)

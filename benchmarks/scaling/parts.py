@@ -9,12 +9,11 @@ from pathlib import Path
 
 from benchmarks.load.usage import BACKEND
 from benchmarks.stores import running_stores
-from local.ports import free_port
 from pipeline.services import Services
 from pipeline.settings import Settings
 from tests.backend.live import Live, running_backend
 from tests.standins import running
-from tests.world import settings_on, with_changes
+from tests.world import with_changes
 
 VENDOR_SECONDS = 0.3
 """What each vendor takes for an answer."""
@@ -73,16 +72,9 @@ def parts(*, vendor_seconds: float, at_once: int = 8) -> Iterator[Parts]:
                 started=stores.pids.named("vendors"),
             )
         )
-        usual = settings_on(
-            database_url=stores.database_url,
-            objects=stores.objects,
+        settings = stores.settings(
             whisper_url=vendors.url,
             analyst_url=vendors.url,
-        )
-        settings = with_changes(
-            usual,
-            qstash_url=stores.qstash_url,
-            app_url=f"http://127.0.0.1:{free_port()}",
             pipeline_parallelism=at_once,
             prepare_at_start=True,
         )
